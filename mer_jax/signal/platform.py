@@ -1,0 +1,39 @@
+"""Where an algorithm is chosen by platform: the one place.
+
+A CPU wants one clip at a time (its working set stays in cache); a GPU or TPU wants the whole batch at once.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+
+def platform() -> str:
+    """The platform a computation traced now will run on: ``"cpu"``, ``"gpu"`` or ``"tpu"``."""
+    device = jax.config.jax_default_device
+    if device is not None:
+        return device if isinstance(device, str) else device.platform
+    return jax.default_backend()
+
+
+def per_clip(fn: Callable[..., Any], *arrays: jax.Array, core_ndim: int = 1) -> Any:
+    """Apply ``fn`` to every clip of a batch.
+
+    Args:
+        fn: maps arrays of ``core_ndim`` axes (one clip) to an array or a pytree of arrays.
+        *arrays: shape (..., core axes); all share their leading axes.
+        core_ndim: how many trailing axes belong to one clip.
+
+    Returns:
+        What ``fn`` returns with the leading axes of ``arrays`` in front.
+    """
+    lead = arrays[0].shape[: arrays[0].ndim - core_ndim]
+    flat = [a.reshape((-1, *a.shape[a.ndim - core_ndim :])) for a in arrays]
+    if not lead:
+        return fn(*arrays)
+    if platform() == "cpu" and flat[0].shape[0] > 1:
+        out = jax.lax.map(lambda clip: fn(*clip), tuple(flat))
+    else:
+        out = jax.vmap(fn)(*flat)
+    return jax.tree.map(lambda x: x.reshape(lead + x.shape[1:]), out)
