@@ -1,7 +1,7 @@
 """Checks at the boundary: every error that bad input can cause is worded and raised from here.
 
-One sentence a fault: where, what was found, what was expected, what to do. The command line prints that sentence and exits
-with status 2; a caller in Python catches :class:`InputError`.
+One sentence a fault: where, what was found, what was expected, what to do. The command line prints that
+sentence and exits with status 2; a caller in Python catches :class:`InputError`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -96,7 +96,8 @@ def one_of(name: str, value: object, allowed: Iterable[object]) -> None:
 def waveform(y: ArrayLike, *, name: str = "y") -> jax.Array:
     """Return ``y`` as a floating JAX array of at least one axis and one sample.
 
-    Integer samples are refused rather than scaled: whether 1 means full scale or one step is not ours to guess.
+    Integer samples are refused rather than scaled: whether 1 means full scale or one step is not ours to
+    guess.
     """
     y = jnp.asarray(y)
     if not jnp.issubdtype(y.dtype, jnp.floating):
@@ -124,6 +125,20 @@ def batched_waveform(y: ArrayLike, *, name: str = "waveforms") -> jax.Array:
             remedy="add a batch axis to a single clip with y[None]",
         )
     return y
+
+
+def spectrogram(S: ArrayLike, *, name: str = "S") -> jax.Array:
+    """Return ``S`` as a real or complex JAX array of shape (..., bins, frames), neither axis empty."""
+    S = jnp.asarray(S)
+    if not jnp.issubdtype(S.dtype, jnp.inexact):
+        raise ArgumentError(name, f"has dtype {S.dtype}", expected="floating-point or complex values")
+    if S.ndim < 2 or 0 in S.shape[-2:]:
+        raise ArgumentError(
+            name,
+            f"has shape {tuple(S.shape)}",
+            expected="(..., bins, frames) with at least one of each",
+        )
+    return S
 
 
 def exactly_one(names: Sequence[str], values: Sequence[object]) -> None:

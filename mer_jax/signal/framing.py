@@ -1,0 +1,143 @@
+"""Frames of a signal: counting, padding, cutting, and reductions over them that never build them.
+
+Conventions (librosa's): frame ``t`` starts at sample ``t * hop_length``; with ``center=True`` the signal is
+first padded by ``frame_length // 2`` samples on either side, so that frame ``t`` is centred at sample ``t *
+hop_length``. Only whole frames count.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from mer_jax import checks
+from mer_jax._shapes import Array, Shaped
+
+#: Names of ``numpy.pad`` modes that depend at most on the samples next to the edge.
+PAD_MODES = ("constant", "edge", "linear_ramp", "reflect", "symmetric")
+
+# Up to this many hops a frame, frames are cut by concatenating shifted reshapes (contiguous copies); beyond
+# it the program would grow with every hop, so they are gathered instead.
+_MAX_CONCATENATED_BLOCKS = 32
+
+
+def count_frames(num_samples: int, *, frame_length: int, hop_length: int, center: bool = True) -> int:
+    """How many whole frames a signal of ``num_samples`` gives.
+
+    >>> count_frames(22050, frame_length=2048, hop_length=512)
+    44
+    >>> count_frames(2047, frame_length=2048, hop_length=512, center=False)
+    0
+    """
+    padded = num_samples + (2 * (frame_length // 2) if center else 0)
+    return max(0, 1 + (padded - frame_length) // hop_length)
+
+
+def check_frames(num_samples: int, *, frame_length: int, hop_length: int, center: bool) -> None:
+    """Raise :class:`~mer_jax.checks.ArgumentError` unless at least one frame can be cut."""
+    checks.positive_int("frame_length", frame_length)
+    checks.positive_int("hop_length", hop_length)
+    if not count_frames(num_samples, frame_length=frame_length, hop_length=hop_length, center=center):
+        raise checks.ArgumentError(
+            "y",
+            f"has {num_samples} samples",
+            expected=f"at least {frame_length}, one frame",
+            remedy="use center=True, a shorter frame or a longer signal",
+        )
+
+
+def pad_centered(
+    y: Shaped[Array, "*batch samples"], frame_length: int, *, mode: str
+) -> Shaped[Array, "*batch padded"]:
+    """Pad the last axis by ``frame_length // 2`` on either side; ``mode`` is one of :data:`PAD_MODES`."""
+    half = frame_length // 2
+    return jnp.pad(y, [(0, 0)] * (y.ndim - 1) + [(half, half)], mode=mode)
+
+
+def split_frames(
+    y: Shaped[Array, "*batch samples"], *, frame_length: int, hop_length: int
+) -> Shaped[Array, "*batch frames frame_length"]:
+    """Cut the last axis into overlapping frames, one frame a row (no padding).
+
+    Note the axis order: rows are contiguous, which is what a transform along the last axis wants.
+
+    >>> split_frames(jnp.arange(7), frame_length=3, hop_length=2).tolist()
+    [[0, 1, 2], [2, 3, 4], [4, 5, 6]]
+    """
+    frames = count_frames(y.shape[-1], frame_length=frame_length, hop_length=hop_length, center=False)
+    blocks_per_frame = -(-frame_length // hop_length)
+    if blocks_per_frame > _MAX_CONCATENATED_BLOCKS:
+        starts = hop_length * jnp.arange(frames)[:, None]
+        return y[..., starts + jnp.arange(frame_length)[None, :]]
+    num_blocks = frames - 1 + blocks_per_frame
+    blocks = _fit(y, num_blocks * hop_length).reshape(*y.shape[:-1], num_blocks, hop_length)
+    shifted = [blocks[..., k : k + frames, :] for k in range(blocks_per_frame)]
+    return jnp.concatenate(shifted, axis=-1)[..., :frame_length]
+
+
+def _fit(y: jax.Array, length: int) -> jax.Array:
+    """Cut the last axis to ``length``, or fill it up with zeros."""
+    missing = length - y.shape[-1]
+    if missing <= 0:
+        return y[..., :length]
+    return jnp.pad(y, [(0, 0)] * (y.ndim - 1) + [(0, missing)])
+
+
+def reduce_frames(
+    x: Shaped[Array, "*batch samples"],
+    reduce: Callable[..., jax.Array],
+    combine: Callable[[jax.Array, jax.Array], jax.Array],
+    *,
+    frame_length: int,
+    hop_length: int,
+    center: bool,
+) -> Shaped[Array, "*batch frames"]:
+    """Reduce every frame, padding with zeros, in one pass over the samples.
+
+    A frame of ``q * hop + r`` samples is ``q`` whole hops and the first ``r`` samples of the next one, so
+    each hop is reduced once (twice when ``r > 0``) however many frames share it.
+
+    Args:
+        x: values whose identity under ``reduce`` is 0 (sums of anything; maxima of what is not negative).
+        reduce: ``jnp.sum`` or ``jnp.max``: called with ``axis=-1``.
+        combine: ``jnp.add`` or ``jnp.maximum``, the same reduction of two arrays.
+        frame_length: samples.
+        hop_length: samples.
+        center: pad ``frame_length // 2`` zeros on either side.
+    """
+    frames = count_frames(x.shape[-1], frame_length=frame_length, hop_length=hop_length, center=center)
+    whole, rest = divmod(frame_length, hop_length)
+    num_blocks = frames - 1 + whole + bool(rest)
+    left = frame_length // 2 if center else 0
+    if left:
+        x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(left, 0)])
+    blocks = _fit(x, num_blocks * hop_length).reshape(*x.shape[:-1], num_blocks, hop_length)
+    out = _combine_windows(reduce(blocks, axis=-1), combine, whole, frames) if whole else None
+    if rest:
+        prefix = reduce(blocks[..., whole : whole + frames, :rest], axis=-1)
+        out = prefix if out is None else combine(out, prefix)
+    assert out is not None  # frame_length >= 1, so there are whole hops or a rest
+    return out
+
+
+def _combine_windows(
+    x: jax.Array, combine: Callable[[jax.Array, jax.Array], jax.Array], width: int, count: int
+) -> jax.Array:
+    """Combine ``width`` neighbours along the last axis, for the first ``count`` positions.
+
+    Doubling: ``power[i]`` covers ``size`` neighbours from ``i``; the binary digits of ``width`` say which to
+    join. Log2(width) steps instead of ``width``, which matters for hops of a few samples.
+    """
+    out, covered = None, 0
+    power, size = x, 1
+    while True:
+        if width & size:
+            part = power[..., covered : covered + count]
+            out = part if out is None else combine(out, part)
+            covered += size
+        size *= 2
+        if size > width:
+            break
+        power = combine(power[..., : -(size // 2)], power[..., size // 2 :])
+    assert out is not None
+    return out
