@@ -1,1 +1,14 @@
-""""""
+"""Front-ends: Flax modules from waveforms (batch, samples) to features (batch, frames, features).
+
+>>> import mer_jax as mj
+>>> from flax import nnx
+>>> fe = mj.frontends.TimeDomain(sr=22050, rngs=nnx.Rngs(0))
+>>> fe.num_features, fe.frame_rate_hz
+(3, 43.06640625)
+"""
+
+from mer_jax.frontends.base import Frontend
+from mer_jax.frontends.registry import NAMES, build
+from mer_jax.frontends.time_domain import TimeDomain
+
+__all__ = ["NAMES", "Frontend", "TimeDomain", "build"]
