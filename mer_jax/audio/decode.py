@@ -1,0 +1,316 @@
+"""Audio files in: decode, down-mix, resample.
+
+WAV, FLAC, Ogg Vorbis, Opus, MP3 and AIFF are decoded by libsndfile (``soundfile``) and resampled by ``soxr`` at high quality.
+Whatever is wrong with a file is an :class:`~mer_jax.checks.AudioError` that names the file, the fault and the remedy: a file
+that is cut short, damaged or of unknown length is refused, never padded or shortened in silence. (One exception: MP3 encoders
+miscount by a frame or two, so up to three missing frames, 78 ms at 44.1 kHz, are zeros at the end.)
+"""
+
+import io
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mer_jax._shapes import Float
+from mer_jax.audio import containers, mpeg, ogg
+from mer_jax.checks import AudioError
+
+if TYPE_CHECKING:
+    import soundfile
+
+AUDIO_EXTENSIONS = (".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav")
+
+_FETCH_AGAIN = "copy or download the file again"
+# soxr's high-quality filter reaches 128 samples (of the lower rate) to each side; twice that is on the safe side.
+_FILTER_REACH = 256
+# libmpg123 finds the next frame over at most this many bytes of rubbish.
+_MP3_RESYNC_BYTES = 1024
+# Encoders disagree about counting the header frame and the flushed last one.
+_MP3_SLACK_FRAMES = 2
+_MP3_FRAME_SAMPLES = 1152
+_MP3_BEGINNING_BYTES = 8192
+# A frame's main data starts at most 511 bytes earlier; at the lowest usual bit rates that is some twenty frames.
+_MP3_PREROLL_FRAMES = 24
+# Twice the longest Vorbis block, 8192 samples.
+_VORBIS_PREROLL = 16384
+_UNKNOWN_LENGTH = 1 << 40
+_CONTAINERS = (b"RIFF", b"RF64", b"FORM", b"fLaC", b"OggS")
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a file's header says.
+
+    Attributes:
+        sr: sampling rate in Hz.
+        channels: number of channels.
+        frames: samples in each channel.
+        duration_s: ``frames / sr``.
+        format: container as libsndfile names it: "WAV", "FLAC", "OGG", "MP3", ...
+        subtype: coding: "PCM_16", "VORBIS", "OPUS", "MPEG_LAYER_III", ...
+    """
+
+    sr: int
+    channels: int
+    frames: int
+    duration_s: float
+    format: str
+    subtype: str
+
+
+def info(path: str | Path) -> AudioInfo:
+    """Read the header of an audio file without decoding it.
+
+    Quick (about 0.2 ms; an MP3 without a length in its header must be walked, about 1 ms for 30 s): damage inside the file is
+    left for :func:`load` to find.
+
+    Raises:
+        AudioError: the file cannot be opened as audio, or it ends before its container says so.
+    """
+    with _opened(Path(path), thorough=False) as file:
+        return AudioInfo(
+            sr=file.samplerate,
+            channels=file.channels,
+            frames=file.frames,
+            duration_s=file.frames / file.samplerate,
+            format=file.format,
+            subtype=file.subtype,
+        )
+
+
+def load(
+    path: str | Path,
+    *,
+    sr: int | None = 22050,
+    offset_s: float = 0.0,
+    duration_s: float | None = None,
+    mono: bool = True,
+) -> tuple[Float[np.ndarray, "*channels samples"], int]:
+    """Decode an audio file, or a stretch of it, to floating-point samples at a given rate.
+
+    A stretch is sought, not decoded up to, and equals that slice of the whole file's result: to float32 rounding (1e-6) for the
+    usual pairs of rates, to 2e-4 where soxr has to interpolate its filter (rates without a common divisor).
+
+    Args:
+        path: the file.
+        sr: sampling rate of the result in Hz; None keeps the file's.
+        offset_s: where to start, in seconds.
+        duration_s: how much to read, in seconds; None reads to the end. Less is returned where the file ends sooner.
+        mono: average the channels (before resampling).
+
+    Returns:
+        Samples, float32, and their rate in Hz. Shape (samples,), or (channels, samples) with ``mono=False``. A whole file of n
+        frames at rate r gives ceil(n sr / r) samples; a stretch gives round(duration_s sr). Full scale is 1; lossy decoders may
+        overshoot it.
+
+    Raises:
+        AudioError: the file is missing, unreadable, empty, not audio, of a codec that is not supported, truncated or damaged in
+            what was read, or holds NaN or infinite samples; or ``sr``, ``offset_s`` or ``duration_s`` make no sense for it.
+
+    Source: the length and the order of the steps are those of ``librosa.load`` (librosa 0.11, ``res_type="soxr_hq"``).
+    """
+    path = Path(path)
+    _check_request(path, sr, offset_s, duration_s)
+    with _opened(path, thorough=True) as file:
+        native = file.samplerate
+        target = native if sr is None else sr
+        total = -(-file.frames * target // native)
+        start = round(offset_s * target)
+        if start >= total:
+            raise AudioError(
+                path,
+                f"the offset {offset_s:g} s is at or beyond its end ({file.frames / native:.3f} s)",
+                remedy="choose an offset inside the file",
+            )
+        stop = total if duration_s is None else min(total, start + max(1, round(duration_s * target)))
+        y = _read(file, path, start, stop, target=target, mono=mono)
+    return (y[:, 0] if mono else np.ascontiguousarray(y.T)), target
+
+
+def _check_request(path: Path, sr: int | None, offset_s: float, duration_s: float | None) -> None:
+    if sr is not None and (isinstance(sr, bool) or not isinstance(sr, int | np.integer) or sr <= 0):
+        raise AudioError(path, f"cannot be delivered at {sr!r} Hz", expected="an integer above 0, or None")
+    if not (math.isfinite(offset_s) and offset_s >= 0):
+        raise AudioError(path, f"cannot start at {offset_s!r} s", expected="an offset of 0 s or more")
+    if duration_s is not None and not (math.isfinite(duration_s) and duration_s > 0):
+        raise AudioError(path, f"cannot read {duration_s!r} s", expected="a duration above 0 s, or None")
+
+
+@contextmanager
+def _opened(path: Path, *, thorough: bool) -> Iterator["soundfile.SoundFile"]:
+    """Open a file that has passed every check of its container: all of it if ``thorough``, else its two ends."""
+    import soundfile
+
+    source = _checked_source(path, thorough)
+    try:
+        file = soundfile.SoundFile(source)
+    except soundfile.LibsndfileError as error:
+        codec = containers.wav_codec(_head(path))
+        raise AudioError(
+            path, f"cannot be decoded ({_words(error)}{codec})", remedy=_convert(path)
+        ) from error
+    except TypeError as error:  # soundfile asks for the rate of headerless files
+        raise AudioError(path, "is raw samples without a header", remedy=_convert(path)) from error
+    with file:
+        if file.format == "RAW":
+            raise AudioError(path, "is raw samples without a header", remedy=_convert(path))
+        if file.frames >= _UNKNOWN_LENGTH:
+            raise AudioError(path, "its header does not say how long it is", remedy=_convert(path))
+        if file.frames <= 0 or file.samplerate <= 0:
+            raise AudioError(path, "holds no samples", remedy=_FETCH_AGAIN)
+        yield file
+
+
+def _checked_source(path: Path, thorough: bool) -> str | io.BytesIO:
+    """What to hand to libsndfile: the file's name, or its bytes where their header had to be put right."""
+    head = _head(path)
+    if what := containers.other_audio(head):
+        raise AudioError(path, f"is {what}, which cannot be decoded here", remedy=_convert(path))
+    if what := containers.not_audio(head):
+        raise AudioError(path, f"is not audio but {what}", remedy=_FETCH_AGAIN)
+    problem = containers.missing_end(path, head)
+    if not problem and thorough and head[:4] == b"OggS":
+        problem = ogg.fault(path.read_bytes())
+    if problem:
+        raise AudioError(path, problem, remedy=_FETCH_AGAIN)
+    if head[:4] in _CONTAINERS or not (path.suffix.lower() == ".mp3" or head[:1] == b"\xff"):
+        return str(path)
+    return _checked_mp3(path, head, thorough)
+
+
+def _words(error: "soundfile.LibsndfileError") -> str:
+    return str(error.error_string).strip().removeprefix("Error : ").rstrip(".")
+
+
+def _convert(path: Path) -> str:
+    return f"convert it, for instance: ffmpeg -i {path.name} {path.stem}.flac"
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file that is there, readable and not empty."""
+    if path.is_dir():
+        raise AudioError(path, "is a folder", expected="an audio file", remedy="name a file in it")
+    if path.exists() and not path.is_file():
+        raise AudioError(path, "is not a regular file", expected="an audio file")
+    try:
+        with open(path, "rb") as file:
+            head = file.read(containers.HEAD_BYTES)
+    except FileNotFoundError as error:
+        raise AudioError(path, "there is no such file", remedy=_nearest(path)) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise AudioError(
+            path, f"cannot be read ({reason})", remedy="check the name and its permissions"
+        ) from error
+    if not head:
+        raise AudioError(path, "is empty (0 bytes)", remedy=_FETCH_AGAIN)
+    return head
+
+
+def _nearest(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"the folder {path.parent} does not exist either"
+    near = get_close_matches(path.name, os.listdir(path.parent), n=1)
+    return f"did you mean {near[0]!r}?" if near else "check the name"
+
+
+def _checked_mp3(path: Path, head: bytes, thorough: bool) -> str | io.BytesIO:
+    with open(path, "rb") as file:
+        file.seek(mpeg.skip_id3(head))
+        beginning = file.read(_MP3_BEGINNING_BYTES)
+    if beginning[:4] in _CONTAINERS or (not thorough and mpeg.declares_length(beginning)):
+        # libsndfile goes by the content, not by the tag or the name.
+        return str(path)
+    data = path.read_bytes()
+    stream = mpeg.scan(data)
+    if stream is None:
+        raise AudioError(path, "holds no MP3 frames (MPEG audio, layer III)", remedy=_convert(path))
+    if stream.declared is not None and stream.frames < stream.declared - _MP3_SLACK_FRAMES:
+        seconds = stream.samples_per_frame / stream.sr
+        raise AudioError(
+            path,
+            f"is truncated: {stream.frames * seconds:.2f} s of the {stream.declared * seconds:.2f} s its header announces",
+            remedy=_FETCH_AGAIN,
+        )
+    offset, size = stream.gap
+    if size > _MP3_RESYNC_BYTES:
+        raise AudioError(
+            path, f"is damaged: {size} bytes from byte {offset} are not MPEG audio", remedy=_FETCH_AGAIN
+        )
+    return str(path) if stream.trusted else io.BytesIO(mpeg.with_length(data, stream))
+
+
+def _read(
+    file: "soundfile.SoundFile", path: Path, start: int, stop: int, *, target: int, mono: bool
+) -> Float[np.ndarray, "samples channels"]:
+    """Samples ``start`` to ``stop``, counted at the rate ``target``."""
+    native = file.samplerate
+    if native == target:
+        return _decode(file, path, start, stop, mono=mono)
+    import soxr
+
+    # Resampling must start where the sample grids of the two rates meet, early enough for the filter to settle.
+    step_in, step_out = native // math.gcd(native, target), target // math.gcd(native, target)
+    reach = math.ceil(_FILTER_REACH * max(1.0, target / native))
+    blocks = max(0, start - reach) // step_out
+    last = -(-(stop + reach) * native // target)
+    x = _decode(file, path, blocks * step_in, min(file.frames, last), mono=mono)
+    if last > file.frames:
+        # Silence behind the end is what soxr assumes as well; given to it, the last fractional sample comes out too.
+        x = np.pad(x, ((0, last - file.frames), (0, 0)))
+    y = soxr.resample(x, native, target, quality="HQ")
+    return y[start - blocks * step_out : stop - blocks * step_out]
+
+
+def _seek_point(file: "soundfile.SoundFile", path: Path, start: int) -> int:
+    """The frame to seek so that what is decoded from there on is right at ``start``.
+
+    libsndfile's seeking is exact for WAV, FLAC, AIFF and Opus. An MP3 frame borrows bits from those before it. A Vorbis stream
+    sought in its last page comes out shifted (libsndfile #885): start from the page before.
+    """
+    if file.format == "MP3":
+        return max(0, start - _MP3_PREROLL_FRAMES * _MP3_FRAME_SAMPLES)
+    if file.subtype == "VORBIS":
+        begin = containers.last_ogg_page_start(path) - _VORBIS_PREROLL
+        if start >= begin:
+            return max(0, begin)
+    return start
+
+
+def _decode(
+    file: "soundfile.SoundFile", path: Path, start: int, stop: int, *, mono: bool
+) -> Float[np.ndarray, "frames channels"]:
+    """Frames ``start`` to ``stop`` at the file's own rate; with ``mono`` the mean over the channels, as one channel."""
+    import soundfile
+
+    begin = _seek_point(file, path, start)
+    try:
+        if begin:
+            file.seek(begin)
+        x = file.read(stop - begin, dtype="float32", always_2d=True)[start - begin :]
+    except soundfile.LibsndfileError as error:
+        raise AudioError(path, f"is truncated or damaged ({_words(error)})", remedy=_FETCH_AGAIN) from error
+    missing = stop - start - len(x)
+    if missing > (_MP3_FRAME_SAMPLES * (_MP3_SLACK_FRAMES + 1) if file.format == "MP3" else 0):
+        raise AudioError(
+            path,
+            f"is truncated or damaged: {missing} of {stop - start} frames could not be decoded",
+            remedy=_FETCH_AGAIN,
+        )
+    if missing:
+        x = np.pad(x, ((0, missing), (0, 0)))
+    if not np.isfinite(x).all():
+        first = start + int(np.argmin(np.isfinite(x).all(axis=1)))
+        raise AudioError(
+            path,
+            f"has NaN or infinite samples (the first at {first / file.samplerate:.3f} s)",
+            remedy="export it again from its source",
+        )
+    return x.mean(axis=1, keepdims=True) if mono and x.shape[1] > 1 else x
