@@ -1,0 +1,195 @@
+"""Timing: contenders take turns in one process, so that a busy moment hits all of them.
+
+A *round* times one sample of every contender, in an order shuffled anew each round; a *sample* is as many calls as it takes
+to last ``Plan.sample_s``, so that a call of microseconds is not measured by the clock's and the caches' first touch. A call
+ends when its result is ready. The figure is the median over rounds, with the quartiles beside it.
+"""
+
+import gc
+import math
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mer_jax import checks
+
+
+def _nothing() -> None:
+    """What is released where nothing was acquired."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One implementation of a case, ready to run.
+
+    Attributes:
+        name: as printed; ``"ours"`` for this package.
+        call: computes the case once, and returns when the result is ready.
+        to_numpy: turns a result into a NumPy array of the part that is compared (of one clip).
+        close: releases what ``call`` holds (worker processes, device memory).
+        same_precision: False where it computes in a lower precision than ours: timed, never the best peer.
+        device_peak: given ``call``, the bytes of accelerator memory it takes at its peak; None on a CPU.
+    """
+
+    name: str
+    call: Callable[[], Any]
+    to_numpy: Callable[[Any], Any]
+    close: Callable[[], None] = _nothing
+    same_precision: bool = True
+    device_peak: Callable[[Callable[[], Any]], float] | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How often to measure.
+
+    Attributes:
+        rounds: at most so many.
+        min_rounds: at least so many, whatever they cost.
+        budget_s: no new round after this, once ``min_rounds`` are done.
+        sample_s: a sample lasts at least this long.
+        pause_s: idle time before each sample, for the previous contender's threads to go to sleep.
+        seed: of the order in each round.
+    """
+
+    rounds: int = 15
+    min_rounds: int = 5
+    budget_s: float = 20.0
+    sample_s: float = 0.02
+    pause_s: float = 0.005
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checks.positive_int("rounds", self.rounds)
+        checks.positive_int("min_rounds", self.min_rounds)
+        checks.positive("budget_s", self.budget_s)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What was measured of one contender.
+
+    Attributes:
+        first_s: the first call: constants, tracing, compilation and one computation.
+        samples_s: seconds a call, one a round.
+        calls: calls in a sample.
+    """
+
+    first_s: float
+    samples_s: tuple[float, ...]
+    calls: int
+
+    @property
+    def median_s(self) -> float:
+        """Median seconds a call."""
+        return statistics.median(self.samples_s)
+
+    @property
+    def quartiles_s(self) -> tuple[float, float]:
+        """First and third quartile of the seconds a call."""
+        if len(self.samples_s) == 1:
+            return self.samples_s[0], self.samples_s[0]
+        low, _, high = statistics.quantiles(self.samples_s, n=4, method="inclusive")
+        return low, high
+
+    @property
+    def compile_s(self) -> float:
+        """What the first call took beyond a usual one; never below 0."""
+        return max(0.0, self.first_s - self.median_s)
+
+
+@dataclass
+class Measurement:
+    """One case: the timings by contender, the compared outputs, and who failed why."""
+
+    timings: dict[str, Timing] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def measure(contenders: Sequence[Contender], plan: Plan) -> Measurement:
+    """Time the contenders against each other.
+
+    The first contender is ours: what it raises is raised. A peer that raises is left out, and named in ``failed``.
+    """
+    result = Measurement()
+    ready: list[tuple[Contender, float, int]] = []
+    for place, contender in enumerate(contenders):
+        try:
+            first_s, calls, output = _warm_up(contender, plan.sample_s)
+        except Exception as error:
+            if place == 0:
+                raise
+            result.failed[contender.name] = describe_error(error)
+            continue
+        ready.append((contender, first_s, calls))
+        result.outputs[contender.name] = output
+    samples = _rounds(
+        [(contender, calls) for contender, _, calls in ready], plan, contenders[0].name, result.failed
+    )
+    for contender, first_s, calls in ready:
+        if contender.name in samples:
+            result.timings[contender.name] = Timing(first_s, tuple(samples[contender.name]), calls)
+    return result
+
+
+def describe_error(error: BaseException) -> str:
+    """One short line for a result file: the kind of error and the start of its message."""
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message[:160]}" if message else type(error).__name__
+
+
+def _warm_up(contender: Contender, sample_s: float) -> tuple[float, int, Any]:
+    """Seconds of the first call, calls a sample, and the compared part of the result."""
+    start = time.perf_counter()
+    value = contender.call()
+    first_s = time.perf_counter() - start
+    output = contender.to_numpy(value)
+    del value
+    usual_s = _sample(contender.call, 1, pause_s=0.0)
+    if usual_s < 1.0:
+        # The second call still warms up (caches, thread pools, allocators); the third tells how long one takes.
+        usual_s = _sample(contender.call, 1, pause_s=0.0)
+    return first_s, max(1, math.ceil(sample_s / max(usual_s, 1e-7))), output
+
+
+def _rounds(
+    ready: Sequence[tuple[Contender, int]], plan: Plan, ours: str, failed: dict[str, str]
+) -> dict[str, list[float]]:
+    """Seconds a call by contender, one a round; a peer that raises leaves, and is named in ``failed``."""
+    samples: dict[str, list[float]] = {contender.name: [] for contender, _ in ready}
+    shuffled, order = list(ready), random.Random(plan.seed)
+    begin = time.perf_counter()
+    for done in range(plan.rounds):
+        if done >= plan.min_rounds and time.perf_counter() - begin > plan.budget_s:
+            break
+        order.shuffle(shuffled)
+        for contender, calls in tuple(shuffled):
+            try:
+                samples[contender.name].append(_sample(contender.call, calls, plan.pause_s))
+            except Exception as error:
+                if contender.name == ours:
+                    raise
+                failed[contender.name] = describe_error(error)
+                del samples[contender.name]
+                shuffled.remove((contender, calls))
+    return samples
+
+
+def _sample(call: Callable[[], Any], calls: int, pause_s: float) -> float:
+    """Seconds a call, over ``calls`` calls in a row, without the collector of garbage in between."""
+    time.sleep(pause_s)
+    gc.collect(0)
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        start = time.perf_counter()
+        for _ in range(calls):
+            call()
+        return (time.perf_counter() - start) / calls
+    finally:
+        if was_enabled:
+            gc.enable()
