@@ -1,0 +1,229 @@
+"""A finished run, read from its folder and checked, for whatever reports on it."""
+
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mer_jax import checks
+from mer_jax.evaluation import scores
+
+# scores.json and predictions.npz must be of the same model; float32 sums differ by far less than one clip in 10,000.
+_SAME_ACCURACY = 5e-5
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run.
+
+    Attributes:
+        path: the run folder.
+        config: the resolved configuration (``config.json``).
+        facts: what was run on what (``facts.json``).
+        epochs: one record an epoch, in order (``metrics.jsonl``).
+        scores: part ("validation", "test") -> scores (``scores.json``).
+        classes: names of the classes.
+        labels: (clips,) true class of each clip of the test part.
+        probabilities: (clips, classes) of the test part.
+        groups: (clips,) song or artist of each clip of the test part.
+        synthetic: whether the data was composed by this project.
+    """
+
+    path: Path
+    config: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    epochs: tuple[Mapping[str, Any], ...]
+    scores: Mapping[str, Any]
+    classes: tuple[str, ...]
+    labels: np.ndarray
+    probabilities: np.ndarray
+    groups: np.ndarray
+    synthetic: bool
+
+    @property
+    def name(self) -> str:
+        """The name of the run folder."""
+        return self.path.resolve().name
+
+    @property
+    def best_epoch(self) -> tuple[int, str]:
+        """The epoch whose weights were kept, and how that is known.
+
+        ``best_epoch`` of ``facts.json`` where the training wrote it, otherwise the epoch of the lowest validation loss.
+        """
+        if isinstance(self.facts.get("best_epoch"), int):
+            return self.facts["best_epoch"], "kept by the training"
+        losses = self.curve("validation", "loss")
+        if np.isnan(losses).all():
+            return int(self.epochs[-1]["epoch"]), "the last: no validation loss was recorded"
+        return int(self.epochs[int(np.nanargmin(losses))]["epoch"]), "lowest validation loss"
+
+    def curve(self, part: str, metric: str) -> np.ndarray:
+        """(epochs,) one metric of one part by epoch; NaN where it was not recorded."""
+        values = [(record.get(part) or {}).get(metric) for record in self.epochs]
+        return np.array([np.nan if value is None else float(value) for value in values])
+
+
+def read(run_dir: Path | str) -> Run:
+    """Read a run folder.
+
+    Raises:
+        DataError: the folder, a file or an entry is missing or damaged, or the files are not of one run; names which.
+    """
+    path = Path(run_dir)
+    if not path.is_dir():
+        raise checks.DataError(path, "is not a folder", expected="a run folder written by training")
+    facts = _object(path / "facts.json", required=("data",))
+    data = facts["data"]
+    for key in ("name", "synthetic", "classes", "counts"):
+        if not isinstance(data, Mapping) or key not in data:
+            raise checks.DataError(path / "facts.json", f"has no data.{key}")
+    results = _object(path / "scores.json", required=("test",))
+    source = path / "predictions.npz"
+    arrays = read_arrays(source, required=("groups", "labels", "probabilities", "classes"))
+    run = Run(
+        path=path,
+        config=_object(path / "config.json"),
+        facts=facts,
+        epochs=_records(path / "metrics.jsonl"),
+        scores=results,
+        classes=tuple(str(name) for name in arrays["classes"]),
+        labels=arrays["labels"],
+        probabilities=arrays["probabilities"],
+        groups=arrays["groups"],
+        synthetic=_yes_or_no(path / "facts.json", data["synthetic"]),
+    )
+    _check_agreement(run)
+    return run
+
+
+def read_arrays(path: Path, *, required: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Read an ``.npz`` file whole, without pickles.
+
+    Raises:
+        DataError: the file is missing or damaged, holds Python objects, or lacks a required array.
+    """
+    try:
+        # Opened here: np.load leaves a file it cannot read open.
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        EOFError,
+        KeyError,
+        AttributeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise checks.DataError(
+            path, f"cannot be read ({error})", expected="a NumPy .npz file without pickles"
+        ) from error
+    for key in required:
+        if key not in arrays:
+            raise checks.DataError(path, f"has no array {key!r}")
+    return arrays
+
+
+def _missing(path: Path) -> checks.DataError:
+    return checks.DataError(path, "is missing", remedy="run the training to its end, or point at another run")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise checks.DataError(path, f"cannot be read ({error})") from error
+
+
+def _object(path: Path, *, required: tuple[str, ...] = ()) -> dict[str, Any]:
+    try:
+        content = json.loads(_text(path))
+    except json.JSONDecodeError as error:
+        raise checks.DataError(path, f"is not JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise checks.DataError(path, f"holds a {type(content).__name__}", expected="a JSON object")
+    for key in required:
+        if key not in content:
+            raise checks.DataError(path, f"has no entry {key!r}")
+    return content
+
+
+def _records(path: Path) -> tuple[Mapping[str, Any], ...]:
+    records: list[Mapping[str, Any]] = []
+    for number, line in enumerate(_text(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise checks.DataError(f"{path} line {number}", f"is not JSON ({error})") from error
+        if not isinstance(record, dict) or not isinstance(record.get("epoch"), int):
+            raise checks.DataError(f"{path} line {number}", "has no integer 'epoch'")
+        if records and record["epoch"] <= records[-1]["epoch"]:
+            raise checks.DataError(
+                f"{path} line {number}",
+                f"has epoch {record['epoch']} after {records[-1]['epoch']}",
+                expected="epochs in rising order",
+                remedy="the file mixes two runs",
+            )
+        records.append(record)
+    if not records:
+        raise checks.DataError(path, "holds no epoch", expected="one line an epoch")
+    return tuple(records)
+
+
+def _yes_or_no(path: Path, value: object) -> bool:
+    """Whether data is synthetic must be said outright: a report must never pass invented data off as real."""
+    answers: dict[object, bool] = {True: True, False: False, "yes": True, "no": False}
+    if not isinstance(value, (bool, str)) or value not in answers:
+        raise checks.DataError(path, f"has data.synthetic {value!r}", expected="true, false, 'yes' or 'no'")
+    return answers[value]
+
+
+def _check_agreement(run: Run) -> None:
+    source = run.path / "predictions.npz"
+    scores.check(source, run.labels, run.probabilities, run.classes)
+    if run.groups.shape != run.labels.shape:
+        raise checks.DataError(source, f"has {len(run.groups)} groups for {len(run.labels)} labels")
+    data = run.facts["data"]
+    if tuple(data["classes"]) != run.classes:
+        raise checks.DataError(
+            source, f"has classes {list(run.classes)}", expected=f"{list(data['classes'])} as in facts.json"
+        )
+    counts = data["counts"]
+    if (
+        not isinstance(counts, Mapping)
+        or not counts
+        or not all(isinstance(c, Mapping) for c in counts.values())
+    ):
+        raise checks.DataError(
+            run.path / "facts.json", "has no data.counts", expected="split -> class -> clips"
+        )
+    test = run.scores["test"]
+    for key in ("accuracy", "macro_f1", "mcc", "auc", "brier", "ece", "loss", "per_class", "confusion"):
+        if key not in test:
+            raise checks.DataError(run.path / "scores.json", f"has no test.{key}")
+    if set(test["per_class"]) != set(run.classes):
+        raise checks.DataError(
+            run.path / "scores.json",
+            f"has test.per_class of {sorted(test['per_class'])}",
+            expected="every class",
+        )
+    accuracy = float(np.mean(run.probabilities.argmax(axis=1) == run.labels))
+    if abs(test["accuracy"] - accuracy) > _SAME_ACCURACY or np.sum(test["confusion"]) != len(run.labels):
+        raise checks.DataError(
+            run.path / "scores.json",
+            f"has accuracy {test['accuracy']:.4f}, but predictions.npz gives {accuracy:.4f}",
+            remedy="evaluate the run again: the two files are of different models",
+        )
