@@ -1,0 +1,148 @@
+import io
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image
+
+from mer_jax.evaluation import feature_plots, plots
+from mer_jax.evaluation.canvas import class_labels
+from mer_jax.evaluation.examples import FeatureExample
+
+MOODS = ("Aggressive", "Dramatic", "Happy", "Romantic", "Sad")
+COUNTS = {"train": dict.fromkeys(MOODS, 80), "test": dict.fromkeys(MOODS, 20)}
+SERIES = {"train": np.array([0.3, 0.5, 0.7, 0.8]), "validation": np.array([0.3, 0.5, np.nan, 0.6])}
+BINS = {
+    "count": np.array([0, 3, 5]),
+    "confidence": np.array([np.nan, 0.5, 0.9]),
+    "accuracy": np.array([np.nan, 0.4, 0.8]),
+}
+TIME = np.linspace(0, 1, 50)
+WAVES = FeatureExample({mood: np.sin(k * TIME) for k, mood in enumerate(MOODS, 1)}, 50.0, unit="V")
+IMAGES = FeatureExample(
+    {mood: np.outer(np.arange(8), TIME) for mood in MOODS[:2]},
+    50.0,
+    "dB",
+    "Frequency (Hz)",
+    np.arange(8) * 100.0,
+)
+
+PICTURES = {
+    "distribution": lambda **style: plots.data_distribution(COUNTS, MOODS, **style),
+    "curve": lambda **style: plots.curve(
+        [1, 2, 3, 4], SERIES, label="Accuracy", best_epoch=4, chance=0.2, **style
+    ),
+    "confusion": lambda **style: plots.confusion(np.eye(5) * 7, MOODS, normalise=False, **style),
+    "normalised": lambda **style: plots.confusion(np.diag([7, 7, 7, 7, 0]), MOODS, normalise=True, **style),
+    "reliability": lambda **style: plots.reliability(BINS, **style),
+    "series": lambda **style: feature_plots.feature_example("Wave", WAVES, MOODS, **style),
+    "image": lambda **style: feature_plots.feature_example("Mel", IMAGES, MOODS, **style),
+    "points": lambda **style: plots.points(
+        [("study", 0.7, None, False), ("ours", 0.6, (0.5, 0.7), True)],
+        label="Accuracy",
+        title="t",
+        legend=("theirs", "ours"),
+        **style,
+    ),
+}
+
+
+def pixels(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+
+def has_colour(png, colour, tolerance=6):
+    wanted = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)])
+    return bool((np.abs(pixels(png) - wanted).max(axis=-1) <= tolerance).sum() > 20)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_picture_in_both_themes(name):
+    before = dict(matplotlib.rcParams)
+    light, dark = PICTURES[name](theme=plots.LIGHT), PICTURES[name](theme=plots.DARK)
+    assert light.startswith(b"\x89PNG\r\n\x1a\n")
+    assert pixels(light).shape == pixels(dark).shape
+    assert pixels(light)[0, 0].min() > 240
+    assert pixels(dark)[0, 0].max() < 40
+    assert dict(matplotlib.rcParams) == before
+    assert light == PICTURES[name](theme=plots.LIGHT)
+
+
+@pytest.mark.parametrize("name", [name for name in PICTURES if name != "points"])
+def test_note_is_written_into_the_picture(name):
+    assert PICTURES[name](note="synthetic data") != PICTURES[name]()
+
+
+def test_drawing_makes_no_pyplot_figure():
+    from matplotlib import pyplot
+
+    for draw in PICTURES.values():
+        draw()
+    assert pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize("name", ["distribution", "series"])
+@pytest.mark.parametrize("theme", [plots.LIGHT, plots.DARK])
+def test_classes_keep_their_colour_in_every_picture(name, theme):
+    png = PICTURES[name](theme=theme)
+    for colour in plots.class_colours(MOODS).values():
+        assert has_colour(png, colour)
+
+
+def test_a_class_of_its_own_keeps_the_colour_it_has_among_all():
+    only_sad = FeatureExample({"Sad": np.sin(TIME)}, 50.0)
+    png = feature_plots.feature_example("Wave", only_sad, MOODS)
+    colours = plots.class_colours(MOODS)
+    assert has_colour(png, colours["Sad"])
+    assert not has_colour(png, colours["Happy"])
+
+
+def test_many_classes_have_different_colours():
+    colours = plots.class_colours([str(k) for k in range(11)])
+    assert len(set(colours.values())) == 11
+
+
+def test_the_best_epoch_is_marked():
+    with_mark = plots.curve([1, 2, 3, 4], SERIES, label="Accuracy", best_epoch=2)
+    assert with_mark != plots.curve([1, 2, 3, 4], SERIES, label="Accuracy", best_epoch=3)
+    assert with_mark != plots.curve([1, 2, 3, 4], SERIES, label="Accuracy")
+
+
+def test_confusion_shade_follows_the_count():
+    matrix = np.array([[10, 0], [0, 10]])
+    png = plots.confusion(matrix, ("a", "b"), normalise=False)
+    assert has_colour(png, plots.LIGHT.first)
+    flipped = plots.confusion(matrix[::-1], ("a", "b"), normalise=False)
+    assert png != flipped
+
+
+def test_normalised_rows_ignore_the_number_of_clips():
+    few, many = (plots.confusion(np.diag([n, n]), ("a", "b"), normalise=True) for n in (3, 300))
+    assert few == many
+
+
+def test_one_epoch_is_drawn():
+    png = plots.curve([1], {"validation": np.array([0.5])}, label="Accuracy", best_epoch=1)
+    assert has_colour(png, plots.LIGHT.second)
+
+
+@pytest.mark.parametrize(
+    "name", [r"$\frac", "$x$", "a$b", r"\alpha", "悲しい", "\x1b[31m", "", "x" * 300, "\ud800"]
+)
+def test_any_name_can_be_drawn(name):
+    assert plots.confusion(np.eye(2), (name, "plain"), normalise=False).startswith(b"\x89PNG")
+    example = FeatureExample({name: np.zeros(5)}, 10.0, unit=name)
+    assert feature_plots.feature_example(name, example, (name, "plain"), note=name or "n").startswith(
+        b"\x89PNG"
+    )
+
+
+def test_labels_that_would_be_alike_are_numbered():
+    long = "the very same beginning of a name"
+    assert class_labels([long + " 1", long + " 2", "calm"]) == [
+        "1 the very same beg…",
+        "2 the very same beg…",
+        "calm",
+    ]
+    assert class_labels(["悲しい", "calm"]) == ["class 1", "calm"]
+    assert class_labels(["a$b"]) == [r"a\$b"]
