@@ -1,1 +1,49 @@
-""""""
+"""What a trained model is worth: scores, pictures and the report of a run.
+
+Modules are imported when they are first used, so that computing scores does not load matplotlib.
+
+>>> from mer_jax import evaluation
+>>> evaluation.scores.NUM_BINS
+15
+"""
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mer_jax.evaluation import (
+        canvas,
+        examples,
+        feature_plots,
+        html,
+        plots,
+        report,
+        run_folder,
+        scores,
+        sections,
+        study_figures,
+    )
+
+__all__ = [
+    "canvas",
+    "examples",
+    "feature_plots",
+    "html",
+    "plots",
+    "report",
+    "run_folder",
+    "scores",
+    "sections",
+    "study_figures",
+]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in __all__:
+        return importlib.import_module(f"mer_jax.evaluation.{name}")
+    raise AttributeError(f"module 'mer_jax.evaluation' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
