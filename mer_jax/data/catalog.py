@@ -1,0 +1,114 @@
+"""What every data set becomes: a table of clips, and their audio on request."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from mer_jax import checks
+from mer_jax._shapes import Float, Int
+from mer_jax.checks import DataError
+
+
+@runtime_checkable
+class AudioSource(Protocol):
+    """Clips by row number: float32 mono, full scale 1, at the catalog's rate."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, row: int) -> Float[np.ndarray, "samples"]: ...
+
+
+@runtime_checkable
+class ExcerptSource(Protocol):
+    """An :class:`AudioSource` that reads part of a clip for less than the whole costs."""
+
+    def excerpt(self, row: int, start: int, num_samples: int) -> Float[np.ndarray, "samples"]:
+        """Samples ``start`` to ``start + num_samples`` of a clip, fewer where it ends sooner."""
+        ...
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A data set without its audio in memory.
+
+    Attributes:
+        name: what tables and reports call it.
+        classes: class names; empty where there are only ratings.
+        ids: one unique name a clip.
+        groups: what a split must not cut (song, artist, actor); one a clip, never empty.
+        labels: shape (n,), int32 index into ``classes``; -1 where there is none.
+        valence_arousal: shape (n, 2), float32 in [-1, 1]; None where the set has no ratings.
+        sr: rate at which ``source`` delivers, in Hz.
+        durations_s: shape (n,), seconds; None where that is not known beforehand.
+        source: the audio.
+        facts: licence, citation, "synthetic": "yes" and other words for reports.
+
+    Raises:
+        DataError: the columns disagree in length, or hold what they must not.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    ids: tuple[str, ...]
+    groups: tuple[str, ...]
+    labels: Int[np.ndarray, "n"]
+    valence_arousal: Float[np.ndarray, "n 2"] | None
+    sr: int
+    durations_s: Float[np.ndarray, "n"] | None
+    source: AudioSource
+    facts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        checks.positive_int("sr", self.sr)
+        n = len(self.ids)
+        for column in ("groups", "labels", "valence_arousal", "durations_s", "source"):
+            value = getattr(self, column)
+            if value is not None and len(value) != n:
+                raise DataError(
+                    self.name, f"has {n} ids but {len(value)} {column}", expected="one each a clip"
+                )
+        if n == 0:
+            raise DataError(self.name, "holds no clips")
+        self._check_names()
+        self._check_targets()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def counts(self, rows: Sequence[int] | Int[np.ndarray, "m"] | None = None) -> dict[str, int]:
+        """Number of clips in each class, among ``rows`` or all; clips without a label count under ""."""
+        labels = self.labels if rows is None else self.labels[np.asarray(rows, dtype=np.int64)]
+        found = Counter(labels.tolist())
+        counted = {name: found.get(index, 0) for index, name in enumerate(self.classes)}
+        return counted | ({"": found[-1]} if found.get(-1) else {})
+
+    def _check_names(self) -> None:
+        repeated = [name for name, times in Counter(self.ids).items() if times > 1]
+        if repeated:
+            raise DataError(
+                self.name, f"the id {repeated[0]!r} stands for several clips", expected="unique ids"
+            )
+        for column in ("ids", "groups", "classes"):
+            if not all(getattr(self, column)):
+                raise DataError(self.name, f"one of its {column} is empty", expected="a name each")
+        if len(set(self.classes)) != len(self.classes):
+            raise DataError(self.name, "two of its classes have the same name")
+
+    def _check_targets(self) -> None:
+        if not ((self.labels >= -1) & (self.labels < len(self.classes))).all():
+            raise DataError(
+                self.name, "has labels outside its classes", expected=f"-1..{len(self.classes) - 1}"
+            )
+        ratings = self.valence_arousal
+        if ratings is not None and not (np.abs(ratings) <= 1).all():
+            raise DataError(
+                self.name,
+                "has valence or arousal outside [-1, 1], or NaN",
+                remedy="scale the ratings to [-1, 1]",
+            )
+        if self.durations_s is not None and not (self.durations_s > 0).all():
+            raise DataError(self.name, "has clips without a duration", expected="seconds above 0")

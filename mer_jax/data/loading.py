@@ -1,0 +1,57 @@
+"""One name for every kind of data set."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from mer_jax.checks import DataError
+from mer_jax.data.catalog import Catalog
+
+SYNTHETIC = "synthetic"
+_KINDS = '"synthetic", a folder with one sub-folder a class, a manifest CSV (path,label,group) or a prepared data set'
+
+
+def load(spec: str | Path, *, sr: int = 22050, read_headers: bool = True) -> Catalog:
+    """Open a data set by name or place.
+
+    Args:
+        spec: ``"synthetic"`` (the data set that this package composes itself), a folder with one sub-folder a class
+            (:mod:`.folder`), a manifest CSV (:mod:`.manifest`), or a folder that :func:`.prepare.prepare` wrote.
+        sr: rate to deliver, in Hz.
+        read_headers: see :func:`.folder.catalog`.
+
+    Returns:
+        A catalog whose audio is kept in memory as it is decoded, if it fits (:mod:`.memory`).
+
+    Raises:
+        DataError: there is no such thing, or it cannot be used.
+    """
+    from mer_jax.data import memory
+
+    return memory.in_memory(open_catalog(spec, sr=sr, read_headers=read_headers))
+
+
+def open_catalog(spec: str | Path, *, sr: int, read_headers: bool) -> Catalog:
+    """Like :func:`load`, but the audio is not kept in memory."""
+    from mer_jax.data import folder, manifest, ondisk
+
+    path = Path(spec)
+    if spec == SYNTHETIC:
+        from mer_jax.data import synthetic
+
+        return synthetic.catalog(sr=sr)
+    if ondisk.is_prepared(path):
+        return ondisk.catalog(path, sr=sr)
+    if path.is_dir():
+        return folder.catalog(path, sr=sr, read_headers=read_headers)
+    if path.is_file() and path.suffix.lower() == ".csv":
+        return manifest.catalog(path, sr=sr, read_headers=read_headers)
+    if path.exists():
+        raise DataError(path, "is a file, but not a CSV", expected=_KINDS)
+    neighbours = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = get_close_matches(path.name, [SYNTHETIC, *neighbours], n=1)
+    raise DataError(
+        spec,
+        "there is no such data set",
+        expected=_KINDS,
+        remedy=f"did you mean {near[0]!r}?" if near else "",
+    )

@@ -1,0 +1,177 @@
+"""Prepared data sets: a TFDS ArrayRecord folder with an index beside it.
+
+The audio is read through ``tfds.data_source`` by record number, without TensorFlow. The index (``catalog.json``) repeats what
+is not audio, so that opening a data set reads no records.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mer_jax._shapes import Float, Int
+from mer_jax.checks import DataError
+from mer_jax.data.atomic import atomic_path
+from mer_jax.data.catalog import Catalog
+from mer_jax.data.memory import to_float32
+
+INDEX_NAME = "catalog.json"
+SPLIT = "train"  # TFDS wants a name; dividing the clips is left to mer_jax.data.splits.
+_FORMAT = 1
+_AGAIN = "prepare the data set again"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A clip that was left out, and why."""
+
+    id: str
+    problem: str
+
+
+def write_index(
+    folder: Path, catalog: Catalog, rows: Sequence[int], lengths: Sequence[int], refused: Sequence[Refusal]
+) -> None:
+    """Write the index of a prepared data set.
+
+    Args:
+        folder: where its records are.
+        catalog: what was prepared.
+        rows: the rows of ``catalog`` that were written, in the order of the records.
+        lengths: samples in each of them.
+        refused: the rest.
+    """
+    ratings = catalog.valence_arousal
+    index = {
+        "format": _FORMAT,
+        "name": catalog.name,
+        "classes": catalog.classes,
+        "sr": catalog.sr,
+        "facts": dict(catalog.facts),
+        "ids": [catalog.ids[row] for row in rows],
+        "groups": [catalog.groups[row] for row in rows],
+        "labels": [int(catalog.labels[row]) for row in rows],
+        "valence_arousal": None if ratings is None else [ratings[row].tolist() for row in rows],
+        "lengths": list(lengths),
+        "refused": [{"id": r.id, "problem": r.problem} for r in refused],
+    }
+    with atomic_path(folder / INDEX_NAME) as temporary:
+        temporary.write_text(json.dumps(index, ensure_ascii=False, indent=0), encoding="utf-8")
+
+
+def is_prepared(folder: Path) -> bool:
+    """Whether ``folder`` looks like a prepared data set."""
+    return (folder / INDEX_NAME).is_file()
+
+
+def catalog(folder: str | Path, *, sr: int | None = None) -> Catalog:
+    """Open a prepared data set.
+
+    Args:
+        folder: where it is.
+        sr: the rate that is wanted, in Hz; None takes what was prepared.
+
+    Raises:
+        DataError: the index or the records are missing or do not belong together, or another rate was prepared.
+    """
+    folder = Path(folder)
+    index = _read_index(folder)
+    try:
+        source = RecordSource(folder, index["lengths"])
+        ratings = index["valence_arousal"]
+        opened = Catalog(
+            name=index["name"],
+            classes=tuple(index["classes"]),
+            ids=tuple(index["ids"]),
+            groups=tuple(index["groups"]),
+            labels=np.asarray(index["labels"], dtype=np.int32),
+            valence_arousal=None if ratings is None else np.asarray(ratings, dtype=np.float32).reshape(-1, 2),
+            sr=index["sr"],
+            durations_s=np.asarray(index["lengths"], dtype=np.float64) / index["sr"],
+            source=source,
+            facts=dict(index["facts"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(folder / INDEX_NAME, f"is damaged ({error!r})", remedy=_AGAIN) from error
+    if sr is not None and sr != opened.sr:
+        raise DataError(
+            folder,
+            f"was prepared at {opened.sr} Hz, not {sr} Hz",
+            remedy=f"ask for {opened.sr} Hz, or {_AGAIN} at {sr} Hz",
+        )
+    return opened
+
+
+def _read_index(folder: Path) -> Mapping[str, Any]:
+    path = folder / INDEX_NAME
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror})", expected="a prepared data set") from error
+    except ValueError as error:
+        raise DataError(path, f"is damaged ({error})", remedy=_AGAIN) from error
+    if not isinstance(index, dict) or index.get("format") != _FORMAT:
+        raise DataError(
+            path, "is of another version, or not an index", expected=f"format {_FORMAT}", remedy=_AGAIN
+        )
+    return index
+
+
+class RecordSource:
+    """Clips from ArrayRecord files, by record number.
+
+    Args:
+        folder: a prepared data set.
+        lengths: samples of each clip, from the index.
+
+    Raises:
+        DataError: record files are missing, cut, or do not belong to the index.
+    """
+
+    def __init__(self, folder: Path, lengths: Sequence[int]) -> None:
+        import tensorflow_datasets as tfds
+
+        self._folder = folder
+        self._lengths = lengths
+        try:
+            self._records = tfds.builder_from_directory(folder).as_data_source(split=SPLIT)
+            number = len(self._records)
+            if number:
+                self._records.data_source[number - 1]  # opens the last file, so that a missing one shows now
+        except Exception as error:  # TFDS and its parsers each raise their own
+            raise DataError(
+                folder, f"its records cannot be opened ({_first_line(error)})", remedy=_AGAIN
+            ) from error
+        if number != len(lengths):
+            raise DataError(folder, f"has {number} records but {len(lengths)} in its index", remedy=_AGAIN)
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def clip(self, row: int) -> Int[np.ndarray, "samples"]:
+        """A clip as it is stored."""
+        try:
+            y = self._records[row]["waveform"]
+        except RuntimeError as error:
+            raise DataError(
+                self._folder, f"record {row} is damaged ({_first_line(error)})", remedy=_AGAIN
+            ) from error
+        if y.size != self._lengths[row]:
+            raise DataError(
+                self._folder,
+                f"record {row} has {y.size} samples, {self._lengths[row]} in its index",
+                remedy=_AGAIN,
+            )
+        return y
+
+    def __getitem__(self, row: int) -> Float[np.ndarray, "samples"]:
+        return to_float32(self.clip(row))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
