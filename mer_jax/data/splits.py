@@ -1,0 +1,125 @@
+"""Dividing a data set so that no group is cut and two people get the same parts.
+
+The protocol: the test part is fold ``fold`` of scikit-learn's ``StratifiedGroupKFold(folds, shuffle=True, random_state=seed)``;
+the validation part is the first fold of ``StratifiedGroupKFold(8, shuffle=True, random_state=seed)`` on what remains.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mer_jax import checks
+from mer_jax._shapes import Int
+from mer_jax.checks import DataError
+
+VALIDATION_FOLDS = 8
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of three parts without a row, or a group, in common; each in ascending order."""
+
+    train: Int[np.ndarray, "train"]
+    validation: Int[np.ndarray, "validation"]
+    test: Int[np.ndarray, "test"]
+
+
+def grouped_split(
+    labels: Int[np.ndarray, "n"],
+    groups: Sequence[str],
+    *,
+    fold: int = 0,
+    folds: int = 10,
+    seed: int = 0,
+    classes: Sequence[str] = (),
+) -> Split:
+    """Divide rows into training, validation and test parts, stratified by label, without cutting a group.
+
+    Args:
+        labels: class of each row; rows without one (-1) are a stratum of their own.
+        groups: group of each row.
+        fold: which fold is the test part, 0..folds-1.
+        folds: number of folds.
+        seed: seeds both divisions.
+        classes: names of the classes, for messages.
+
+    Raises:
+        DataError: a class has fewer groups (or rows) than the divisions need.
+        ArgumentError: ``fold``, ``folds`` or ``seed`` are out of range.
+
+    >>> labels, groups = np.arange(200) % 2, [f"song {i // 4}" for i in range(200)]
+    >>> split = grouped_split(labels, groups)
+    >>> len(split.train), len(split.validation), len(split.test)
+    (156, 24, 20)
+    """
+    checks.positive_int("folds", folds, minimum=2)
+    checks.positive_int("seed", seed, minimum=0)
+    checks.one_of("fold", fold, range(folds))
+    if len(labels) != len(groups):
+        raise DataError(
+            "split", f"there are {len(labels)} labels but {len(groups)} groups", expected="one each a row"
+        )
+    group_ids = np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
+    _check_size(labels, group_ids, folds, classes, "folds", "add songs, or lower the number of folds")
+    rest, test = _folds(labels, group_ids, folds, seed)[fold]
+    _check_size(labels[rest], group_ids[rest], VALIDATION_FOLDS, classes, "validation folds", "add songs")
+    train, validation = _folds(labels[rest], group_ids[rest], VALIDATION_FOLDS, seed)[0]
+    split = Split(train=rest[train], validation=rest[validation], test=test)
+    absent = sorted(set(np.unique(labels)) - set(labels[split.train]))
+    if absent:
+        raise DataError(
+            "split",
+            f"{_name(absent[0], classes)} is not in the training part (most of its rows are in one group)",
+            remedy="use another seed, or smaller groups",
+        )
+    return split
+
+
+def check_no_group_cut(split: Split, groups: Sequence[str]) -> None:
+    """Raise :class:`DataError`, naming a group, if one is in two parts of ``split``; likewise for a row."""
+    names = np.asarray(groups, dtype=str)
+    parts = {"train": split.train, "validation": split.validation, "test": split.test}
+    home: dict[str, str] = {}
+    rows: dict[int, str] = {}
+    for part, members in parts.items():
+        for row in members.tolist():
+            if rows.setdefault(row, part) != part:
+                raise DataError("split", f"row {row} is in {rows[row]} and in {part}")
+        for group in set(names[members].tolist()):
+            if home.setdefault(group, part) != part:
+                raise DataError(
+                    "split", f"group {group!r} is in {home[group]} and in {part}", expected="groups uncut"
+                )
+
+
+def _folds(
+    labels: np.ndarray, groups: np.ndarray, folds: int, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    return list(splitter.split(np.zeros(len(labels)), labels, groups))
+
+
+def _check_size(
+    labels: np.ndarray, groups: np.ndarray, folds: int, classes: Sequence[str], what: str, remedy: str
+) -> None:
+    """Every class needs a group, and so a row, for each fold; scikit-learn would only warn, or divide oddly."""
+    for label in np.unique(labels).tolist():
+        members = labels == label
+        rows, distinct = int(members.sum()), len(np.unique(groups[members]))
+        if distinct < folds:
+            found = f"{distinct} groups ({rows} clips)" if rows >= folds else f"{rows} clips"
+            raise DataError(
+                "split",
+                f"{_name(label, classes)} has {found} to divide into {folds} {what}",
+                expected=f"at least {folds} groups in every class",
+                remedy=remedy,
+            )
+
+
+def _name(label: int, classes: Sequence[str]) -> str:
+    if label < 0:
+        return "the part without labels"
+    return f"class {classes[label]!r}" if label < len(classes) else f"class {label}"
