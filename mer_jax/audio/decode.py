@@ -89,8 +89,8 @@ def load(
     path: str | Path,
     *,
     sr: int | None = 22050,
-    offset_s: float = 0.0,
-    duration_s: float | None = None,
+    offset_s: float | int = 0.0,
+    duration_s: float | int | None = None,
     mono: bool = True,
 ) -> tuple[Float[np.ndarray, "*channels samples"], int]:
     """Decode an audio file, or a stretch of it, to floating-point samples at a given rate.
@@ -134,7 +134,7 @@ def load(
     return (y[:, 0] if mono else np.ascontiguousarray(y.T)), target
 
 
-def _check_request(path: Path, sr: int | None, offset_s: float, duration_s: float | None) -> None:
+def _check_request(path: Path, sr: int | None, offset_s: float | int, duration_s: float | int | None) -> None:
     if sr is not None and (isinstance(sr, bool) or not isinstance(sr, int | np.integer) or sr <= 0):
         raise AudioError(path, f"cannot be delivered at {sr!r} Hz", expected="an integer above 0, or None")
     if not (math.isfinite(offset_s) and offset_s >= 0):
