@@ -1,1 +1,7 @@
-""""""
+"""Training: loss, optimiser, one compiled step, the loop with checkpoints that resume bit for bit."""
+
+from mer_jax.training.loop import FitResult, TrainingConfig, fit
+from mer_jax.training.optimizer import OptimizerConfig
+from mer_jax.training.step import TrainState, make_step
+
+__all__ = ["FitResult", "OptimizerConfig", "TrainState", "TrainingConfig", "fit", "make_step"]

@@ -1,0 +1,168 @@
+"""Checkpoints by orbax: the best model, and the latest complete state from which training goes on bit for bit.
+
+``checkpoints/latest/<step>`` holds weights, optimiser, random key, data position, early stopping and the epochs so far;
+``checkpoints/best/<step>`` holds the weights of the best epoch. Orbax writes to a temporary name and renames, so a killed
+process leaves no half checkpoint; a checksum over all arrays finds what a disk or a transfer damaged afterwards.
+"""
+
+import shutil
+import zlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from mer_jax import checks
+
+FOLDER = "checkpoints"
+_ARRAYS, _RECORD = "arrays", "record"
+
+
+class Store:
+    """The checkpoints of one kind ("latest" or "best") of a run.
+
+    Args:
+        run_dir: the run folder.
+        kind: name of the sub-folder.
+        keep: how many to keep; older ones are deleted once a newer one is complete.
+    """
+
+    def __init__(self, run_dir: str | Path, kind: str, *, keep: int = 2) -> None:
+        import orbax.checkpoint as ocp
+
+        self.path = Path(run_dir).resolve() / FOLDER / kind
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep, create=True, enable_async_checkpointing=False, cleanup_tmp_directories=True
+        )
+        self._ocp = ocp
+        self._manager = ocp.CheckpointManager(self.path, options=options)
+
+    def steps(self) -> list[int]:
+        """Steps of the complete checkpoints, oldest first."""
+        return sorted(self._manager.all_steps())
+
+    def save(self, step: int, arrays: Any, record: dict[str, Any]) -> None:
+        """Write a checkpoint: ``arrays`` is a pytree, ``record`` what JSON can hold."""
+        arrays = jax.tree.map(np.asarray, arrays)
+        record = record | {"checksum": checksum(arrays)}
+        args = {_ARRAYS: self._ocp.args.StandardSave(arrays), _RECORD: self._ocp.args.JsonSave(record)}
+        self._manager.save(step, args=self._ocp.args.Composite(**args))
+        self._manager.wait_until_finished()
+
+    def restore(self, step: int, like: Any) -> tuple[Any, dict[str, Any]]:
+        """Read a checkpoint.
+
+        Args:
+            step: which one.
+            like: a pytree of the same structure, shapes and types.
+
+        Raises:
+            mer_jax.checks.CheckpointError: it is damaged, or of another model.
+        """
+        where = self.path / str(step)
+        abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), like)
+        args = {_ARRAYS: self._ocp.args.StandardRestore(abstract), _RECORD: self._ocp.args.JsonRestore()}
+        try:
+            restored = self._manager.restore(step, args=self._ocp.args.Composite(**args))
+        # Orbax and the store beneath it raise many types for many kinds of damage.
+        except Exception as error:
+            raise self._damaged(where, f"cannot be read ({type(error).__name__})") from error
+        arrays, record = restored[_ARRAYS], restored[_RECORD]
+        if record.get("checksum") != checksum(arrays):
+            raise self._damaged(where, "does not match its checksum")
+        return arrays, record
+
+    def drop_after(self, step: int) -> None:
+        """Delete checkpoints of later steps: a resumed run writes them again."""
+        for later in self.steps():
+            if later > step:
+                self._manager.delete(later)
+
+    def close(self) -> None:
+        """Release orbax's threads."""
+        self._manager.close()
+
+    def _damaged(self, where: Path, problem: str) -> checks.CheckpointError:
+        intact = [step for step in self.steps() if str(step) != where.name]
+        remedy = (
+            f"delete this folder to go on from step {intact[-1]}"
+            if intact
+            else "there is no other: train again"
+        )
+        return checks.CheckpointError(
+            where, problem, expected="a whole checkpoint of this run's model", remedy=remedy
+        )
+
+
+def checksum(arrays: Any) -> str:
+    """CRC-32 over structure, types and bytes of a pytree of arrays."""
+    total = 0
+    for path, leaf in jax.tree_util.tree_leaves_with_path(arrays):
+        value = np.ascontiguousarray(leaf)
+        head = f"{jax.tree_util.keystr(path)}:{value.dtype}:{value.shape}".encode()
+        total = zlib.crc32(value.reshape(-1).view(np.uint8), zlib.crc32(head, total))
+    return f"{total:08x}"
+
+
+def as_dict(state: Any) -> Any:
+    """An ``nnx.State`` as plain nested dictionaries with string keys, as a checkpoint stores it."""
+    return _string_keys(nnx.to_pure_dict(state))
+
+
+def from_dict(state: nnx.State, values: Any) -> None:
+    """Put what :func:`as_dict` gave back into ``state``."""
+    nnx.replace_by_pure_dict(state, nnx.restore_int_paths(values))
+
+
+def _string_keys(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {str(key): _string_keys(value) for key, value in tree.items()}
+    return tree
+
+
+def exists(run_dir: str | Path) -> bool:
+    """Whether a run folder has a checkpoint to go on from."""
+    folder = Path(run_dir) / FOLDER / "latest"
+    return folder.is_dir() and any(entry.name.isdigit() for entry in folder.iterdir())
+
+
+def save_best(store: Store, step: int, params: Any, model_state: Any, record: dict[str, Any]) -> None:
+    """Write the weights of the best epoch so far."""
+    store.drop_after(step - 1)
+    store.save(step, {"params": as_dict(params), "model_state": as_dict(model_state)}, record)
+
+
+def load_model(run_dir: str | Path, model: nnx.Module) -> dict[str, Any]:
+    """Put the weights of a run's best epoch into ``model``.
+
+    Returns:
+        The record saved with them: ``epoch`` and the validation scores.
+
+    Raises:
+        mer_jax.checks.CheckpointError: there is no checkpoint, or it is damaged, or of another model.
+    """
+    if not (Path(run_dir) / FOLDER / "best").is_dir():
+        raise checks.CheckpointError(
+            run_dir, "has no checkpoint", expected=f"{FOLDER}/best", remedy="train the run, or resume it"
+        )
+    store = Store(run_dir, "best")
+    try:
+        steps = store.steps()
+        if not steps:
+            raise checks.CheckpointError(store.path, "is empty", remedy="train the run, or resume it")
+        _, params, rest = nnx.split(model, nnx.Param, ...)
+        like = {"params": as_dict(params), "model_state": as_dict(rest)}
+        arrays, record = store.restore(steps[-1], like)
+        from_dict(params, arrays["params"])
+        from_dict(rest, arrays["model_state"])
+        nnx.update(model, params, rest)
+        return record
+    finally:
+        store.close()
+
+
+def remove(run_dir: str | Path) -> None:
+    """Delete every checkpoint of a run."""
+    shutil.rmtree(Path(run_dir) / FOLDER, ignore_errors=True)

@@ -1,0 +1,317 @@
+"""The training loop: epochs, validation, early stopping, checkpoints, resuming."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from mer_jax import checks
+from mer_jax.training import checkpoint, optimizer
+from mer_jax.training import step as training_step
+from mer_jax.training.progress import Progress
+
+Monitor = Literal["loss", "accuracy", "brier", "macro_f1", "mcc", "auc", "ece"]
+_SMALLER_IS_BETTER = ("loss", "brier", "ece")
+
+ScoreFunction = Callable[[np.ndarray, np.ndarray], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How long, in what portions, and when to stop."""
+
+    epochs: int = 60
+    """Passes over the training part, at most."""
+    batch_size: int = 32
+    """Clips in a step."""
+    patience: int = 10
+    """Stop after this many epochs without a better validation score."""
+    monitor: Monitor = "loss"
+    """The validation score that decides which epoch is best."""
+    label_smoothing: float = 0.0
+    """Share of the target spread over all classes."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced: each class's clips weigh n / (classes * clips of the class)."""
+    checkpoint_every_steps: int = 0
+    """Also save in the middle of an epoch, every so many steps; 0 saves after each epoch only."""
+    tensorboard: bool = False
+    """Also write the curves for TensorBoard."""
+
+    def __post_init__(self) -> None:
+        with checks.as_config("training"):
+            for name in ("epochs", "batch_size", "patience"):
+                checks.positive_int(name, getattr(self, name))
+            checks.positive_int("checkpoint_every_steps", self.checkpoint_every_steps, minimum=0)
+            checks.in_range("label_smoothing", self.label_smoothing, 0.0, 0.99)
+            checks.one_of("class_weights", self.class_weights, ("none", "balanced"))
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What :func:`fit` did.
+
+    Attributes:
+        best_epoch: the epoch whose weights the model now has, from 1.
+        best: the validation scores of that epoch.
+        epochs: epochs trained.
+        first_step_s: seconds of the first step, compilation included; NaN if there was none to run.
+        compilations: how many programs the training step was compiled to.
+    """
+
+    best_epoch: int
+    best: Mapping[str, Any]
+    epochs: int
+    first_step_s: float
+    compilations: int
+
+
+def fit(
+    model: nnx.Module,
+    train_loader: Any,
+    validation_loader: Any,
+    *,
+    score: ScoreFunction,
+    training: TrainingConfig,
+    optimizer_config: optimizer.OptimizerConfig,
+    run_dir: str | Path,
+    seed: int = 0,
+    resume: bool = False,
+    progress: bool = True,
+) -> FitResult:
+    """Train ``model``; it ends with the weights of the best epoch.
+
+    Args:
+        model: called with (waveforms, lengths); changed in place.
+        train_loader: endless batches with ``get_state``/``set_state``, ``steps_per_epoch``, ``catalog`` and ``rows``.
+        validation_loader: one pass over the validation part.
+        score: (labels, probabilities) -> scores of the pooled validation part; must hold ``training.monitor``.
+        training: how long, and when to stop.
+        optimizer_config: how weights move.
+        run_dir: gets ``metrics.jsonl`` and ``checkpoints/``.
+        seed: seeds dropout.
+        resume: go on after the latest checkpoint, bit for bit as if never interrupted; start anew where there is none.
+        progress: show a progress bar (a terminal) or a line an epoch.
+
+    Raises:
+        mer_jax.checks.CheckpointError: the latest checkpoint is damaged.
+        mer_jax.checks.InputError: the loss stops being a finite number.
+    """
+    return _Fit(
+        model, train_loader, validation_loader, score, training, optimizer_config, Path(run_dir), seed
+    ).run(resume=resume, progress=progress)
+
+
+class _Fit:
+    """The moving parts of one training."""
+
+    def __init__(
+        self, model, train_loader, validation_loader, score, training, optimizer_config, run_dir, seed
+    ):
+        self.model = model
+        self.train_loader = train_loader
+        self.validation_loader = validation_loader
+        self.score = score
+        self.training = training
+        self.run_dir = run_dir
+        self.steps_per_epoch = train_loader.steps_per_epoch
+        self.total_steps = training.epochs * self.steps_per_epoch
+        self.schedule = optimizer.learning_rate(optimizer_config, self.total_steps)
+        transform = optimizer.build(optimizer_config, self.total_steps)
+        graph, self.state = training_step.create(model, transform, seed=seed)
+        self.step = jax.jit(
+            training_step.make_step(
+                graph,
+                transform,
+                label_smoothing=training.label_smoothing,
+                class_weights=_class_weights(train_loader, training),
+            ),
+            donate_argnums=0,
+        )
+        self.predict = jax.jit(training_step.make_predict(graph))
+        self.epochs: list[dict[str, Any]] = []
+        self.best_epoch = 0
+        self.first_step_s = float("nan")
+        self.steps_done = 0
+        self.batches = iter(train_loader)
+
+    def run(self, *, resume: bool, progress: bool) -> FitResult:
+        self.latest = checkpoint.Store(self.run_dir, "latest")
+        self.best = checkpoint.Store(self.run_dir, "best")
+        try:
+            if resume and self.latest.steps():
+                self._restore()
+            else:
+                for store in (self.latest, self.best):
+                    store.drop_after(-1)
+            self._write_metrics()
+            with Progress(
+                self.training, self.steps_per_epoch, shown=progress, run_dir=self.run_dir
+            ) as self.shown:
+                while len(self.epochs) < self.training.epochs and not self._out_of_patience():
+                    self._epoch()
+            return self._finish()
+        finally:
+            self.latest.close()
+            self.best.close()
+
+    def _epoch(self) -> None:
+        number = len(self.epochs) + 1
+        started = time.perf_counter()
+        begun_at = self.steps_done % self.steps_per_epoch
+        self.shown.begin_epoch(number, done=begun_at)
+        for k in range(begun_at, self.steps_per_epoch):
+            self._step(next(self.batches))
+            self.shown.advance()
+            every = self.training.checkpoint_every_steps
+            if every and self.steps_done % every == 0 and k + 1 < self.steps_per_epoch:
+                self._save()
+        record = {"epoch": number, "train": self._train_scores(), "validation": self._validate()}
+        seconds = time.perf_counter() - started
+        steps = self.steps_per_epoch - begun_at
+        audio_s = (
+            steps * self.training.batch_size * self.train_loader.num_samples / self.train_loader.catalog.sr
+        )
+        record |= {
+            "learning_rate": float(self.schedule(self.steps_done)),
+            "seconds": round(seconds, 3),
+            "audio_s_per_s": round(audio_s / seconds, 1),
+        }
+        self.epochs.append(record)
+        if self._is_best(record):
+            self.best_epoch = number
+            checkpoint.save_best(
+                self.best, self.steps_done, self.state.params, self.state.model_state, {"epoch": number}
+            )
+        self.state = self.state._replace(totals=training_step.zero_totals())
+        self._save()
+        self._write_metrics()
+        self.shown.end_epoch(record, best=self.best_epoch == number)
+
+    def _step(self, batch: Mapping[str, Any]) -> None:
+        started = time.perf_counter()
+        inputs = {name: batch[name] for name in ("waveform", "length", "label", "weight")}
+        self.state = self.step(self.state, inputs)
+        if np.isnan(self.first_step_s):
+            jax.block_until_ready(self.state.step)
+            self.first_step_s = time.perf_counter() - started
+        self.steps_done += 1
+
+    def _train_scores(self) -> dict[str, float]:
+        """The epoch's sums as means: the one place where the host waits for the device."""
+        totals = {name: float(value) for name, value in self.state.totals.items()}
+        if totals["bad_step"] >= 0:
+            raise checks.InputError(
+                f"training step {int(totals['bad_step']) + 1}",
+                "the loss is not a finite number",
+                remedy="lower optimizer.learning_rate, or look at the data of that step",
+            )
+        weight = totals["weight"]
+        return {
+            "loss": totals["loss"] / weight,
+            "accuracy": totals["correct"] / weight,
+            "brier": totals["brier"] / weight,
+        }
+
+    def _validate(self) -> dict[str, float | None]:
+        labels, probabilities = [], []
+        for batch in self.validation_loader:
+            real = np.asarray(batch["weight"]) > 0
+            inputs = {name: batch[name] for name in ("waveform", "length")}
+            found = self.predict(self.state.params, self.state.model_state, inputs)
+            probabilities.append(np.asarray(found)[real])
+            labels.append(np.asarray(batch["label"])[real])
+        scores = self.score(np.concatenate(labels), np.concatenate(probabilities))
+        names = ("loss", "accuracy", "brier", "macro_f1", "mcc", "auc", "ece")
+        return {name: scores[name] for name in names}
+
+    def _is_best(self, record: Mapping[str, Any]) -> bool:
+        if self.best_epoch == 0:
+            return True
+        name = self.training.monitor
+        now, before = record["validation"][name], self.epochs[self.best_epoch - 1]["validation"][name]
+        if now is None or before is None:
+            return before is None and now is not None
+        return now < before if name in _SMALLER_IS_BETTER else now > before
+
+    def _out_of_patience(self) -> bool:
+        return bool(self.epochs) and len(self.epochs) - self.best_epoch >= self.training.patience
+
+    def _save(self) -> None:
+        state = self.state
+        arrays = {
+            "params": checkpoint.as_dict(state.params),
+            "model_state": checkpoint.as_dict(state.model_state),
+            "opt_state": jax.tree.leaves(state.opt_state),
+            "key": state.key,
+            "totals": state.totals,
+        }
+        record = {
+            "step": self.steps_done,
+            "epochs": self.epochs,
+            "best_epoch": self.best_epoch,
+            "batches": self.batches.get_state(),
+        }
+        if self.steps_done not in self.latest.steps():
+            self.latest.save(self.steps_done, arrays, record)
+
+    def _restore(self) -> None:
+        state = self.state
+        like = {
+            "params": checkpoint.as_dict(state.params),
+            "model_state": checkpoint.as_dict(state.model_state),
+            "opt_state": jax.tree.leaves(state.opt_state),
+            "key": state.key,
+            "totals": state.totals,
+        }
+        arrays, record = self.latest.restore(self.latest.steps()[-1], like)
+        checkpoint.from_dict(state.params, arrays["params"])
+        checkpoint.from_dict(state.model_state, arrays["model_state"])
+        opt_state = jax.tree.unflatten(jax.tree.structure(state.opt_state), arrays["opt_state"])
+        self.steps_done = record["step"]
+        self.state = training_step.TrainState(
+            state.params,
+            state.model_state,
+            opt_state,
+            jnp.asarray(arrays["key"]),
+            jnp.asarray(self.steps_done, jnp.int32),
+            arrays["totals"],
+        )
+        self.epochs = record["epochs"]
+        self.best_epoch = record["best_epoch"]
+        self.batches.set_state(record["batches"])
+        # What was saved after this checkpoint will be computed, and saved, again.
+        self.best.drop_after(self.best_epoch * self.steps_per_epoch)
+
+    def _write_metrics(self) -> None:
+        from mer_jax.data.atomic import atomic_path
+
+        with atomic_path(self.run_dir / "metrics.jsonl") as temporary:
+            temporary.write_text(
+                "".join(json.dumps(record) + "\n" for record in self.epochs), encoding="utf-8"
+            )
+
+    def _finish(self) -> FitResult:
+        checkpoint.load_model(self.run_dir, self.model)
+        return FitResult(
+            best_epoch=self.best_epoch,
+            best=self.epochs[self.best_epoch - 1]["validation"],
+            epochs=len(self.epochs),
+            first_step_s=self.first_step_s,
+            compilations=self.step._cache_size(),
+        )
+
+
+def _class_weights(loader: Any, training: TrainingConfig) -> jax.Array | None:
+    """Clips / (classes * clips of the class), over the training part."""
+    if training.class_weights == "none":
+        return None
+    labels = loader.catalog.labels[np.asarray(loader.rows)]
+    counts = np.bincount(labels, minlength=len(loader.catalog.classes))
+    return jnp.asarray(len(labels) / (len(counts) * np.maximum(counts, 1)), jnp.float32)
