@@ -6,20 +6,15 @@ that is cut short, damaged or of unknown length is refused, never padded or shor
 miscount by a frame or two, so up to three missing frames, 78 ms at 44.1 kHz, are zeros at the end.)
 """
 
-import io
 import math
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mer_jax._shapes import Float
-from mer_jax.audio import containers, mpeg, ogg
+from mer_jax.audio import containers, opening
 from mer_jax.checks import AudioError
 
 if TYPE_CHECKING:
@@ -27,21 +22,13 @@ if TYPE_CHECKING:
 
 AUDIO_EXTENSIONS = (".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav")
 
-_FETCH_AGAIN = "copy or download the file again"
 # soxr's high-quality filter reaches 128 samples (of the lower rate) to each side; twice that is on the safe side.
 _FILTER_REACH = 256
-# libmpg123 finds the next frame over at most this many bytes of rubbish.
-_MP3_RESYNC_BYTES = 1024
-# Encoders disagree about counting the header frame and the flushed last one.
-_MP3_SLACK_FRAMES = 2
 _MP3_FRAME_SAMPLES = 1152
-_MP3_BEGINNING_BYTES = 8192
 # A frame's main data starts at most 511 bytes earlier; at the lowest usual bit rates that is some twenty frames.
 _MP3_PREROLL_FRAMES = 24
 # Twice the longest Vorbis block, 8192 samples.
 _VORBIS_PREROLL = 16384
-_UNKNOWN_LENGTH = 1 << 40
-_CONTAINERS = (b"RIFF", b"RF64", b"FORM", b"fLaC", b"OggS")
 
 
 @dataclass(frozen=True)
@@ -74,7 +61,7 @@ def info(path: str | Path) -> AudioInfo:
     Raises:
         AudioError: the file cannot be opened as audio, or it ends before its container says so.
     """
-    with _opened(Path(path), thorough=False) as file:
+    with opening.opened(Path(path), thorough=False) as file:
         return AudioInfo(
             sr=file.samplerate,
             channels=file.channels,
@@ -118,7 +105,7 @@ def load(
     """
     path = Path(path)
     _check_request(path, sr, offset_s, duration_s)
-    with _opened(path, thorough=True) as file:
+    with opening.opened(path, thorough=True) as file:
         native = file.samplerate
         target = native if sr is None else sr
         total = -(-file.frames * target // native)
@@ -141,110 +128,6 @@ def _check_request(path: Path, sr: int | None, offset_s: float | int, duration_s
         raise AudioError(path, f"cannot start at {offset_s!r} s", expected="an offset of 0 s or more")
     if duration_s is not None and not (math.isfinite(duration_s) and duration_s > 0):
         raise AudioError(path, f"cannot read {duration_s!r} s", expected="a duration above 0 s, or None")
-
-
-@contextmanager
-def _opened(path: Path, *, thorough: bool) -> Iterator["soundfile.SoundFile"]:
-    """Open a file that has passed every check of its container: all of it if ``thorough``, else its two ends."""
-    import soundfile
-
-    source = _checked_source(path, thorough)
-    try:
-        file = soundfile.SoundFile(source)
-    except soundfile.LibsndfileError as error:
-        codec = containers.wav_codec(_head(path))
-        raise AudioError(
-            path, f"cannot be decoded ({_words(error)}{codec})", remedy=_convert(path)
-        ) from error
-    except TypeError as error:  # soundfile asks for the rate of headerless files
-        raise AudioError(path, "is raw samples without a header", remedy=_convert(path)) from error
-    with file:
-        if file.format == "RAW":
-            raise AudioError(path, "is raw samples without a header", remedy=_convert(path))
-        if file.frames >= _UNKNOWN_LENGTH:
-            raise AudioError(path, "its header does not say how long it is", remedy=_convert(path))
-        if file.frames <= 0 or file.samplerate <= 0:
-            raise AudioError(path, "holds no samples", remedy=_FETCH_AGAIN)
-        yield file
-
-
-def _checked_source(path: Path, thorough: bool) -> str | io.BytesIO:
-    """What to hand to libsndfile: the file's name, or its bytes where their header had to be put right."""
-    head = _head(path)
-    if what := containers.other_audio(head):
-        raise AudioError(path, f"is {what}, which cannot be decoded here", remedy=_convert(path))
-    if what := containers.not_audio(head):
-        raise AudioError(path, f"is not audio but {what}", remedy=_FETCH_AGAIN)
-    problem = containers.missing_end(path, head)
-    if not problem and thorough and head[:4] == b"OggS":
-        problem = ogg.fault(path.read_bytes())
-    if problem:
-        raise AudioError(path, problem, remedy=_FETCH_AGAIN)
-    if head[:4] in _CONTAINERS or not (path.suffix.lower() == ".mp3" or head[:1] == b"\xff"):
-        return str(path)
-    return _checked_mp3(path, head, thorough)
-
-
-def _words(error: "soundfile.LibsndfileError") -> str:
-    return str(error.error_string).strip().removeprefix("Error : ").rstrip(".")
-
-
-def _convert(path: Path) -> str:
-    return f"convert it, for instance: ffmpeg -i {path.name} {path.stem}.flac"
-
-
-def _head(path: Path) -> bytes:
-    """The first bytes of a file that is there, readable and not empty."""
-    if path.is_dir():
-        raise AudioError(path, "is a folder", expected="an audio file", remedy="name a file in it")
-    if path.exists() and not path.is_file():
-        raise AudioError(path, "is not a regular file", expected="an audio file")
-    try:
-        with open(path, "rb") as file:
-            head = file.read(containers.HEAD_BYTES)
-    except FileNotFoundError as error:
-        raise AudioError(path, "there is no such file", remedy=_nearest(path)) from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise AudioError(
-            path, f"cannot be read ({reason})", remedy="check the name and its permissions"
-        ) from error
-    if not head:
-        raise AudioError(path, "is empty (0 bytes)", remedy=_FETCH_AGAIN)
-    return head
-
-
-def _nearest(path: Path) -> str:
-    if not path.parent.is_dir():
-        return f"the folder {path.parent} does not exist either"
-    near = get_close_matches(path.name, os.listdir(path.parent), n=1)
-    return f"did you mean {near[0]!r}?" if near else "check the name"
-
-
-def _checked_mp3(path: Path, head: bytes, thorough: bool) -> str | io.BytesIO:
-    with open(path, "rb") as file:
-        file.seek(mpeg.skip_id3(head))
-        beginning = file.read(_MP3_BEGINNING_BYTES)
-    if beginning[:4] in _CONTAINERS or (not thorough and mpeg.declares_length(beginning)):
-        # libsndfile goes by the content, not by the tag or the name.
-        return str(path)
-    data = path.read_bytes()
-    stream = mpeg.scan(data)
-    if stream is None:
-        raise AudioError(path, "holds no MP3 frames (MPEG audio, layer III)", remedy=_convert(path))
-    if stream.declared is not None and stream.frames < stream.declared - _MP3_SLACK_FRAMES:
-        seconds = stream.samples_per_frame / stream.sr
-        raise AudioError(
-            path,
-            f"is truncated: {stream.frames * seconds:.2f} s of the {stream.declared * seconds:.2f} s its header announces",
-            remedy=_FETCH_AGAIN,
-        )
-    offset, size = stream.gap
-    if size > _MP3_RESYNC_BYTES:
-        raise AudioError(
-            path, f"is damaged: {size} bytes from byte {offset} are not MPEG audio", remedy=_FETCH_AGAIN
-        )
-    return str(path) if stream.trusted else io.BytesIO(mpeg.with_length(data, stream))
 
 
 def _read(
@@ -296,13 +179,15 @@ def _decode(
             file.seek(begin)
         x = file.read(stop - begin, dtype="float32", always_2d=True)[start - begin :]
     except soundfile.LibsndfileError as error:
-        raise AudioError(path, f"is truncated or damaged ({_words(error)})", remedy=_FETCH_AGAIN) from error
+        raise AudioError(
+            path, f"is truncated or damaged ({opening.words(error)})", remedy=opening.FETCH_AGAIN
+        ) from error
     missing = stop - start - len(x)
-    if missing > (_MP3_FRAME_SAMPLES * (_MP3_SLACK_FRAMES + 1) if file.format == "MP3" else 0):
+    if missing > (_MP3_FRAME_SAMPLES * (opening.MP3_SLACK_FRAMES + 1) if file.format == "MP3" else 0):
         raise AudioError(
             path,
             f"is truncated or damaged: {missing} of {stop - start} frames could not be decoded",
-            remedy=_FETCH_AGAIN,
+            remedy=opening.FETCH_AGAIN,
         )
     if missing:
         x = np.pad(x, ((0, missing), (0, 0)))
