@@ -65,7 +65,7 @@ class Memory:
         kept = self._kept[row]
         if kept is not None:
             return kept
-        y = _read_int16(self.source, row)
+        y = read_int16(self.source, row)
         y.flags.writeable = False
         with self._lock:
             if self.keeps and self._kept[row] is None and self.used_bytes + y.nbytes <= self._budget:
@@ -84,9 +84,14 @@ class Memory:
         return self.clip(row)[start : start + num_samples]
 
 
-def _read_int16(source: AudioSource, row: int) -> np.ndarray:
-    # Prepared data is stored in 16 bits: no detour over float.
+def read_int16(source: AudioSource, row: int) -> Int[np.ndarray, "samples"]:
+    """A clip in 16 bits; without a detour over float where it is stored so."""
     return source.clip(row) if hasattr(source, "clip") else to_int16(source[row])
+
+
+def not_kept(source: AudioSource) -> AudioSource:
+    """What a :class:`Memory` reads from, for going through a data set once; any other source as it is."""
+    return source.source if isinstance(source, Memory) else source
 
 
 def in_memory(catalog: Catalog, *, budget_bytes: int = DEFAULT_BUDGET_BYTES) -> Catalog:

@@ -70,6 +70,19 @@ def test_sets_without_classes_or_ratings(tmp_path):
     assert catalog.valence_arousal is None
 
 
+def test_preparing_does_not_fill_the_memory_of_a_loaded_set(mood_folder, tmp_path):
+    loaded = data.load(mood_folder, sr=SR)
+    prepare(loaded, tmp_path / "out", sr=SR)
+    assert loaded.source.used_bytes == 0
+
+
+def test_a_prepared_set_can_be_prepared_again(prepared, tmp_path):
+    again = prepare(prepared.path, tmp_path / "again", sr=SR)
+    for row in range(24):
+        first, second = (data.load(path, sr=SR).source.clip(row) for path in (prepared.path, again.path))
+        np.testing.assert_array_equal(first, second)
+
+
 def test_several_shards_keep_the_order(tmp_path, monkeypatch):
     monkeypatch.setattr(base, "_SHARD_BYTES", 4 * 2 * 4000)
     clips = tones_catalog(Tones([4000] * 13))

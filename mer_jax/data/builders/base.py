@@ -22,9 +22,8 @@ import tensorflow_datasets as tfds
 from array_record.python import array_record_module
 
 from mer_jax.checks import AudioError, DataError
-from mer_jax.data import files, ondisk
+from mer_jax.data import files, memory, ondisk
 from mer_jax.data.catalog import Catalog
-from mer_jax.data.memory import to_int16
 
 # TFDS holds one shard of examples in memory while it writes.
 _SHARD_BYTES = 64 << 20
@@ -131,10 +130,11 @@ class ClipBuilder(tfds.core.ShardBasedBuilder):
     def _examples(self, rows: list[int]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Decode ``rows`` in threads; yield them in order, all but those that are refused."""
         catalog = self._catalog
+        source = memory.not_kept(catalog.source)
 
         def decode(row: int) -> np.ndarray | AudioError:
             try:
-                return to_int16(catalog.source[row])
+                return memory.read_int16(source, row)
             except AudioError as error:
                 return error
 
