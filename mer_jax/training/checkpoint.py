@@ -72,6 +72,7 @@ class Store:
         arrays, record = restored[_ARRAYS], restored[_RECORD]
         if record.get("checksum") != checksum(arrays):
             raise self._damaged(where, "does not match its checksum")
+        _check_shapes(where, arrays, like)
         return arrays, record
 
     def drop_after(self, step: int) -> None:
@@ -96,6 +97,19 @@ class Store:
         )
 
 
+def _check_shapes(where: Path, arrays: Any, like: Any) -> None:
+    """Raise unless both trees have the same shapes: orbax restores what is stored, whatever was asked for."""
+    expected = jax.tree_util.tree_leaves_with_path(like)
+    for (path, leaf), found in zip(expected, jax.tree.leaves(arrays), strict=True):
+        if leaf.shape != found.shape:
+            raise checks.CheckpointError(
+                where,
+                f"holds {jax.tree_util.keystr(path)} of shape {found.shape}",
+                expected=f"{leaf.shape}",
+                remedy="build the model with the configuration that was trained",
+            )
+
+
 def checksum(arrays: Any) -> str:
     """CRC-32 over structure, types and bytes of a pytree of arrays."""
     total = 0
@@ -111,8 +125,8 @@ def as_dict(state: Any) -> Any:
     return _string_keys(nnx.to_pure_dict(state))
 
 
-def from_dict(state: nnx.State, values: Any) -> None:
-    """Put what :func:`as_dict` gave back into ``state``."""
+def from_dict(state: Any, values: Any) -> None:
+    """Put what :func:`as_dict` gave back into ``state``, an ``nnx.State``."""
     nnx.replace_by_pure_dict(state, nnx.restore_int_paths(values))
 
 
