@@ -1,5 +1,7 @@
 """One name for every kind of data set."""
 
+import dataclasses
+import json
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -7,6 +9,8 @@ from mer_jax.checks import DataError
 from mer_jax.data.catalog import Catalog
 
 SYNTHETIC = "synthetic"
+FACTS = "facts.json"
+"""Name, licence, citation and the like, beside a manifest or in a data folder: an object of strings."""
 _KINDS = '"synthetic", a folder with one sub-folder a class, a manifest CSV (path,label,group) or a prepared data set'
 
 
@@ -15,7 +19,8 @@ def load(spec: str | Path, *, sr: int = 22050, read_headers: bool = True) -> Cat
 
     Args:
         spec: ``"synthetic"`` (the data set that this package composes itself), a folder with one sub-folder a class
-            (:mod:`.folder`), a manifest CSV (:mod:`.manifest`), or a folder that :func:`.prepare.prepare` wrote.
+            (:mod:`.folder`), a manifest CSV (:mod:`.manifest`), or a folder that :func:`.prepare.prepare` wrote. A
+            ``facts.json`` in the folder or beside the manifest is read into :attr:`Catalog.facts`.
         sr: rate to deliver, in Hz.
         read_headers: see :func:`.folder.catalog`.
 
@@ -42,9 +47,9 @@ def open_catalog(spec: str | Path, *, sr: int, read_headers: bool) -> Catalog:
     if ondisk.is_prepared(path):
         return ondisk.catalog(path, sr=sr)
     if path.is_dir():
-        return folder.catalog(path, sr=sr, read_headers=read_headers)
+        return _with_facts(folder.catalog(path, sr=sr, read_headers=read_headers), path / FACTS)
     if path.is_file() and path.suffix.lower() == ".csv":
-        return manifest.catalog(path, sr=sr, read_headers=read_headers)
+        return _with_facts(manifest.catalog(path, sr=sr, read_headers=read_headers), path.with_name(FACTS))
     if path.exists():
         raise DataError(path, "is a file, but not a CSV", expected=_KINDS)
     neighbours = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -55,3 +60,18 @@ def open_catalog(spec: str | Path, *, sr: int, read_headers: bool) -> Catalog:
         expected=_KINDS,
         remedy=f"did you mean {near[0]!r}?" if near else "",
     )
+
+
+def _with_facts(catalog: Catalog, path: Path) -> Catalog:
+    """The catalog with what ``path`` says of it, if there is such a file."""
+    if not path.is_file():
+        return catalog
+    expected = "a JSON object whose values are strings"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(path, f"cannot be read ({error})", expected=expected) from error
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise DataError(path, "holds something else", expected=expected)
+    name = found.pop("name", catalog.name)
+    return dataclasses.replace(catalog, name=name, facts={**catalog.facts, **found})
