@@ -2,8 +2,8 @@
 
 An MP3 file has no length field. Encoders may put one into a first, silent frame (Xing/Info, or VBRI); decoders otherwise guess
 from the file size and the first bit rate. libsndfile stops decoding at that guess, so a variable-bit-rate file without a header
-loses its end (measured: 589 of 1323 thousand samples kept), and a truncated file with one claims audio that is not there.
-Walking the frame headers (about 1 ms for 30 s) answers both.
+loses its end (of one clip, 27 of 134 thousand samples were kept), and a truncated file with one claims audio that is not
+there. Walking the frame headers (about 0.5 ms for 30 s) answers both.
 
 Frame layout: ISO/IEC 11172-3 and 13818-3, layer III. Header frame: the Xing VBR specification and LAME's ``Info`` variant.
 """
@@ -20,6 +20,8 @@ _VERSION_MPEG1 = 3
 # What may follow the last frame: ID3v1, APEv2, Lyrics3 and padding.
 _TRAILERS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", bytes(16))
 _CONFIRMING_FRAMES = 3
+# What the synthesis filter bank adds to an encoder's delay, in samples.
+_DECODER_DELAY = 529
 # Enough of a frame to hold a length field wherever it may stand.
 _HEADER_BYTES = 64
 
@@ -92,7 +94,10 @@ def _next_frame(data: bytes, position: int) -> int:
         cursor, kind = position, data[position + 1 : position + 3]
         for _ in range(_CONFIRMING_FRAMES):
             size = _size_at(data, cursor)
-            same = size and data[cursor + 1] == kind[0] and data[cursor + 2] & 0x0C == kind[1] & 0x0C
+            # Version and rate must agree; whether a frame carries a CRC (the lowest bit) may differ.
+            same = (
+                size and (data[cursor + 1] ^ kind[0]) & 0xFE == 0 and (data[cursor + 2] ^ kind[1]) & 0x0C == 0
+            )
             if not same:
                 break
             cursor += size
@@ -127,7 +132,7 @@ def declares_length(beginning: bytes) -> bool:
     """Whether the first frame in ``beginning`` (a few kB from behind the tags) is a header frame that decoders believe."""
     start = _next_frame(beginning, 0)
     header = _declared_frames(beginning, start) if 0 <= start <= len(beginning) - _HEADER_BYTES else None
-    return header is not None and header[0] == "Xing" and header[1] is not None
+    return header is not None and header[0] == "Xing" and bool(header[1])
 
 
 def scan(data: bytes) -> Mpeg | None:
@@ -171,12 +176,19 @@ def scan(data: bytes) -> Mpeg | None:
 
 
 def with_length(data: bytes, mpeg: Mpeg) -> bytes:
-    """The audio frames of ``data`` behind a new header frame that states how many there are."""
+    """The audio frames of ``data`` behind a new header frame that states how many there are.
+
+    Decoders drop the encoder's delay, which the header frame gives as well, and their own 529 samples; so that nothing of the
+    audio goes, a silent frame is put before it, and just that is declared to be delay.
+    """
     # The header of the first audio frame, without CRC and padding, at the bit rate of index 9 (128 or 80 kb/s): large enough
     # for the tag at every sampling rate.
     first = data[mpeg.start : mpeg.start + 4]
     header = bytes([0xFF, first[1] | 1, 0x90 | first[2] & 0x0C, first[3]])
-    frame = bytearray(_size_at(header, 0))
-    frame[:4] = header
-    struct.pack_into(">4sII", frame, 4 + _side_info_bytes(header, 0), b"Xing", 1, mpeg.frames)
-    return bytes(frame) + data[mpeg.start :]
+    silence = header + bytes(_size_at(header, 0) - 4)
+    frame = bytearray(silence)
+    tag_at = 4 + _side_info_bytes(header, 0)
+    struct.pack_into(">4sII9s", frame, tag_at, b"Xing", 1, mpeg.frames + 1, b"LAME3.100")
+    delay, padding = mpeg.samples_per_frame - _DECODER_DELAY, _DECODER_DELAY
+    frame[tag_at + 33 : tag_at + 36] = (delay << 12 | padding).to_bytes(3, "big")
+    return bytes(frame) + silence + data[mpeg.start :]
