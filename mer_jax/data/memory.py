@@ -74,8 +74,8 @@ class Memory:
         return y
 
     def length(self, row: int) -> int:
-        """Samples in a clip: as the catalog states, or counted where it does not."""
-        return self._lengths[row] if self._lengths is not None else self.clip(row).size
+        """Samples in a clip: counted where it is decoded anyway (a header may be wrong), else as the catalog states."""
+        return self.clip(row).size if self.keeps or self._lengths is None else self._lengths[row]
 
     def stretch(self, row: int, start: int, num_samples: int) -> Int[np.ndarray, "samples"]:
         """Samples ``start`` to ``start + num_samples`` of a clip in 16 bits, fewer where it ends sooner."""

@@ -65,3 +65,10 @@ def test_kept_clips_cannot_be_written_to():
     clip = memory.in_memory(tones_catalog(Tones([100]))).source.clip(0)
     with pytest.raises(ValueError, match="read-only"):
         clip[0] = 1
+
+
+def test_a_length_is_counted_where_the_clip_is_decoded():
+    source = Tones([100])
+    catalog = tones_catalog(source)
+    source.lengths[0] = 90  # shorter than the header said
+    assert memory.in_memory(catalog).source.length(0) == 90
