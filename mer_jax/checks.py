@@ -4,7 +4,8 @@ One sentence a fault: where, what was found, what was expected, what to do. The 
 sentence and exits with status 2; a caller in Python catches :class:`InputError`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 import jax
@@ -63,6 +64,20 @@ class CheckpointError(InputError):
 
 class ArgumentError(InputError):
     """An argument of a function of this package that cannot be used."""
+
+
+class TrainingError(InputError):
+    """Training that cannot go on."""
+
+
+@contextmanager
+def as_config(section: str) -> Iterator[None]:
+    """Turn an :class:`ArgumentError` raised inside into a :class:`ConfigError` about ``section.name``."""
+    try:
+        yield
+    except ArgumentError as error:
+        where = f"{section}.{error.where}"
+        raise ConfigError(where, error.problem, expected=error.expected, remedy=error.remedy) from None
 
 
 def positive(name: str, value: float) -> None:

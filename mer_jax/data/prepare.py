@@ -81,7 +81,7 @@ def command(source: str, out_dir: Path, *, sr: int) -> int:
     for refusal in result.refused:
         print(f"left out {refusal.problem}", file=sys.stderr)
     print(f"{result.path}: {result.num_clips} clips, {result.seconds / 3600:.2f} hours at {sr} Hz")
-    return 1 if result.refused else 0
+    return 2 if result.refused else 0
 
 
 def _show_progress(done: int, total: int) -> None:

@@ -4,6 +4,7 @@ from abc import abstractmethod
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from mer_jax import checks
@@ -23,7 +24,12 @@ class Frontend(nnx.Module):
         feature_names: one name per feature, in order.
         num_features: size of the last axis.
         frame_rate_hz: frames a second.
+        unit: unit of the values, "" where they have none.
+        picture_scale: how a picture brings the values to 0..1 (:data:`mer_jax.frontends.pictures.SCALES`).
     """
+
+    unit = ""
+    picture_scale = "range"
 
     def __init__(self, *, sr: int, hop_length: int, feature_names: tuple[str, ...]) -> None:
         checks.positive_int("sr", sr)
@@ -41,6 +47,10 @@ class Frontend(nnx.Module):
     def frame_rate_hz(self) -> float:
         """Frames a second."""
         return self.sr / self.hop_length
+
+    def bins(self) -> tuple[str, np.ndarray] | None:
+        """What the features are the bins of, as a label with unit and one position or name each; None for separate series."""
+        return None
 
     def num_frames(self, num_samples: int) -> int:
         """How many frames a clip of ``num_samples`` samples gives."""

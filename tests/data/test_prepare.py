@@ -112,7 +112,7 @@ def test_bad_files_are_refused_by_name(mood_folder, tmp_path, capsys):
     (mood_folder / "Sad" / "S03.flac").write_bytes(whole[: len(whole) // 2])
     status = command(str(mood_folder), tmp_path / "out", sr=SR)
     shown = capsys.readouterr()
-    assert status == 1
+    assert status == 2
     assert "23 clips" in shown.out
     assert "A0.wav: cannot be decoded" in shown.err
     assert "S03.flac: is truncated or damaged" in shown.err

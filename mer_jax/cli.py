@@ -1,0 +1,210 @@
+"""The ``mer-jax`` command: each sub-command is one function here, its flags are that function's parameters.
+
+Progress and tables go to standard output. Bad input is one line on standard error and exit status 2; a wrong flag gets tyro's
+message with the nearest match, also with status 2; status 0 means that the whole job is done.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from tyro.conf import Positional
+
+from mer_jax import checks
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        # benchmark keeps to argparse: "python -m mer_jax.benchmark" must run where tyro is not installed.
+        if argv[:1] == ["benchmark"]:
+            from mer_jax.benchmark.__main__ import main as benchmark_main
+
+            return benchmark_main(argv[1:]) or 0
+        return (
+            tyro.extras.subcommand_cli_from_dict(
+                _commands(argv), prog="mer-jax", description=_TITLE, args=argv
+            )
+            or 0
+        )
+    except checks.InputError as error:
+        print(f"mer-jax: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("mer-jax: interrupted; a run folder goes on with --resume", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone: not our error, and nothing is left to print to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+_TITLE = (
+    "Music emotion recognition in JAX. 'mer-jax COMMAND --help' shows an example of each command; "
+    "'mer-jax benchmark --help' is a further command with flags of its own."
+)
+
+
+def _commands(argv: Sequence[str]) -> dict[str, Callable[..., int | None]]:
+    """The commands by name; only ``train`` needs the configuration, whose modules import JAX."""
+    commands: dict[str, Callable[..., int | None]] = {
+        "demo": demo,
+        "prepare": prepare,
+        "evaluate": evaluate,
+        "features": features,
+        "predict": predict,
+    }
+    wants_config = argv[:1] == ["train"] or not argv or argv[0] not in commands
+    if wants_config:
+        commands["train"] = _train_command(argv)
+    return dict(sorted(commands.items()))
+
+
+def demo(out: Path = Path("mer_jax_demo"), *, clips: int = 300, epochs: int = 12, seed: int = 0) -> None:
+    """Compose a small synthetic data set, train and evaluate on it, write a report: the main job in one go.
+
+    Example: mer-jax demo --out mer_jax_demo
+
+    Args:
+        out: folder for the audio files, the run and its report.
+        clips: how many 5-s clips to compose.
+        epochs: passes over the training part.
+        seed: seeds the music, the split, the initial weights and the order.
+    """
+    from mer_jax import demo as mj_demo
+
+    mj_demo.run(out, clips=clips, epochs=epochs, seed=seed)
+
+
+def prepare(data: Positional[str], *, data_dir: Path, sample_rate: int = 22050) -> int:
+    """Decode and resample a data set once, into a TFDS ArrayRecord that every later command reads quickly.
+
+    Example: mer-jax prepare my_music/ --data-dir prepared/my_music
+
+    Args:
+        data: a folder with one sub-folder a class, a manifest CSV (path,label,group), or "synthetic".
+        data_dir: folder to write the prepared data set to.
+        sample_rate: sampling rate to store, Hz.
+    """
+    from mer_jax.data import prepare as mj_prepare
+
+    return mj_prepare.command(data, data_dir, sr=sample_rate)
+
+
+def features(
+    paths: Positional[tuple[Path, ...]],
+    *,
+    features: tuple[str, ...] = ("log_mel",),
+    backend: Literal["jax", "nnaudio", "librosa"] = "jax",
+    out: Path,
+    sample_rate: int = 22050,
+    pictures: bool = False,
+) -> int:
+    """Turn audio files into feature arrays (.npz) and pictures (.png); what is there already is skipped.
+
+    Example: mer-jax features my_music/ --features log_cqt mfcc --backend jax --out features --pictures
+
+    Args:
+        paths: audio files, or folders that are searched for them.
+        features: front-ends by name, such as spectrogram, mel, log_mel, mfcc, cqt, log_cqt, chroma, tempogram, time_domain.
+        backend: what computes them: jax, nnaudio (torch) or librosa (the reference, slow).
+        out: folder to write to; folders inside a named folder are kept.
+        sample_rate: rate that audio is resampled to, Hz.
+        pictures: also write each feature as a 224 x 224 picture.
+    """
+    from mer_jax import extract
+
+    return extract.command(
+        paths, features=features, backend=backend, out=out, sr=sample_rate, write_pictures=pictures
+    )
+
+
+def evaluate(
+    run: Positional[Path], *, data: str | None = None, part: Literal["validation", "test"] = "test"
+) -> None:
+    """Score a trained run again, on its own test part or on all of another data set with the same classes.
+
+    Example: mer-jax evaluate runs/time_domain
+
+    Args:
+        run: a run folder written by train or demo.
+        data: score on all of this data set instead of the run's own.
+        part: which part of the run's own split: test or validation.
+    """
+    from mer_jax import experiment
+
+    found = experiment.evaluate(run, spec=data, part=part)
+    print(f"{run} on {data or part}: {found['num_clips']} clips")
+    for name in ("accuracy", "macro_f1", "mcc", "auc", "brier", "ece", "loss"):
+        print(f"{name:10s} {'undefined' if found[name] is None else format(found[name], '.3f')}")
+    for name, row in found["per_class"].items():
+        shown = "  ".join(
+            f"{k} {'undefined' if v is None else format(v, '.3f')}" for k, v in row.items() if k != "support"
+        )
+        print(f"{name}: {shown}  clips {row['support']}")
+
+
+def predict(
+    paths: Positional[tuple[Path, ...]],
+    *,
+    checkpoint: Path,
+    out: Path | None = None,
+    curve: bool = False,
+) -> int:
+    """Predict the emotion of audio files.
+
+    Example: mer-jax predict song.mp3 album/ --checkpoint runs/time_domain --out predictions.csv
+
+    Args:
+        paths: audio files, or folders that are searched for them.
+        checkpoint: a run folder written by train or demo.
+        out: also write a table here: .csv or .json.
+        curve: print the probabilities of every window, too.
+    """
+    from mer_jax import predict as mj_predict
+
+    return mj_predict.command(paths, checkpoint=checkpoint, out=out, curve=curve)
+
+
+def _train_command(argv: Sequence[str]) -> Callable[..., None]:
+    """The ``train`` function with the configuration file's values, if one is named, as its defaults."""
+    from mer_jax import config
+
+    path = _value_of(argv, "--config")
+    default = config.load_python(path) if path else config.ExperimentConfig()
+
+    def train(
+        settings: Annotated[config.ExperimentConfig, tyro.conf.arg(name="")] = default,
+        *,
+        config: Path | None = None,
+        resume: bool = False,
+    ) -> None:
+        """Train and evaluate one model, write its run folder and report.
+
+        Example: mer-jax train --data my_music/ --out runs/mine --clip-s 10 --optimizer.learning-rate 3e-4
+
+        Args:
+            settings: the experiment.
+            config: Python file that defines config = ExperimentConfig(...); the flags given here override it.
+            resume: go on after the last checkpoint in the run folder, bit for bit as if never interrupted.
+        """
+        from mer_jax import experiment
+
+        del config  # its values are the defaults of ``settings``
+        experiment.run(settings, resume=resume)
+
+    return train
+
+
+def _value_of(argv: Sequence[str], flag: str) -> str | None:
+    """The value of ``flag`` in ``argv``, written as two words or with an equals sign."""
+    for here, following in zip(argv, [*argv[1:], None], strict=True):
+        if here == flag:
+            return following
+        if here.startswith(flag + "="):
+            return here[len(flag) + 1 :]
+    return None

@@ -1,0 +1,129 @@
+"""One experiment as one frozen value: written to ``config.json``, read back, overridden field by field on the command line."""
+
+import dataclasses
+import json
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from mer_jax import checks
+from mer_jax.models.recurrent import RecurrentConfig
+from mer_jax.training.loop import TrainingConfig
+from mer_jax.training.optimizer import OptimizerConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class FrontendConfig:
+    """Which front-end, and its options."""
+
+    name: str = "time_domain"
+    """A front-end by name: time_domain, amplitude_envelope, rms, zero_crossing_rate, log_mel, mfcc, log_cqt, chroma, ..."""
+    options: dict[str, bool | int | float | str] = dataclasses.field(default_factory=dict)
+    """Keyword arguments of the front-end, as pairs: --frontend.options hop_length 256 n_mels 64."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentConfig:
+    """Data, split, front-end, model, optimiser and training of one run."""
+
+    data: str = "synthetic"
+    """"synthetic", a folder with one sub-folder a class, a manifest CSV (path,label,group), or a prepared data set."""
+    out: Path = Path("runs/experiment")
+    """Run folder: results, checkpoints and report are written here."""
+    sr: int = 22050
+    """Sampling rate that audio is resampled to, Hz."""
+    clip_s: float = 5.0
+    """Seconds of each clip that the model sees: longer clips are cropped (at random in training), shorter ones padded."""
+    seed: int = 0
+    """Seeds split, initial weights, order, crops and dropout."""
+    fold: int = 0
+    """Which fold is the test part."""
+    folds: int = 10
+    """Into how many grouped, stratified folds the data is cut."""
+    backend: Literal["jax", "nnaudio"] = "jax"
+    """What computes the features: jax (inside the model's program) or nnaudio (torch, handed over by DLPack)."""
+    frontend: FrontendConfig = FrontendConfig()
+    model: RecurrentConfig = RecurrentConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    def __post_init__(self) -> None:
+        for name in ("sr", "clip_s"):
+            value = getattr(self, name)
+            if not value > 0:
+                raise checks.ConfigError(name, f"is {value!r}", expected="a number above 0")
+        if self.folds < 2:
+            raise checks.ConfigError("folds", f"is {self.folds}", expected="at least 2")
+        if not 0 <= self.fold < self.folds:
+            raise checks.ConfigError("fold", f"is {self.fold}", expected=f"0 to {self.folds - 1}")
+
+    @property
+    def num_samples(self) -> int:
+        """Samples of a clip as the model sees it."""
+        return round(self.clip_s * self.sr)
+
+
+def to_json(config: Any) -> str:
+    """A configuration as indented JSON; paths become strings."""
+    return json.dumps(dataclasses.asdict(config), indent=2, default=str) + "\n"
+
+
+def from_json(text: str, *, where: object = "config.json") -> ExperimentConfig:
+    """Read back what :func:`to_json` wrote.
+
+    Raises:
+        mer_jax.checks.ConfigError: not JSON, an unknown field (with the nearest known one), or a value out of range.
+    """
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise checks.ConfigError(
+            where, f"is not JSON ({error})", remedy="write it anew with 'mer-jax train'"
+        ) from None
+    return _build(ExperimentConfig, values, where)
+
+
+def _build(cls: Any, values: Mapping[str, Any], where: object) -> Any:
+    """Build dataclass ``cls`` from nested mappings, naming fields that it does not have."""
+    if not isinstance(values, Mapping):
+        raise checks.ConfigError(where, f"holds {values!r}", expected=f"the fields of {cls.__name__}")
+    hints = get_type_hints(cls)
+    kwargs = {}
+    for key, value in values.items():
+        try:
+            checks.one_of("field", key, hints)
+        except checks.ArgumentError as error:
+            raise checks.ConfigError(where, str(error)) from None
+        kind = hints[key]
+        if dataclasses.is_dataclass(kind):
+            value = _build(kind, value, where)
+        elif kind is Path:
+            value = Path(value)
+        elif isinstance(value, list):
+            value = tuple(value)
+        kwargs[key] = value
+    return cls(**kwargs)
+
+
+def load_python(path: str | Path) -> ExperimentConfig:
+    """Run a Python configuration file and return the ``config`` it defines.
+
+    Raises:
+        mer_jax.checks.ConfigError: the file is missing, fails, or defines no ``config`` of type :class:`ExperimentConfig`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise checks.ConfigError(
+            path, "is not a file", expected="a Python file that defines config = ExperimentConfig(...)"
+        )
+    try:
+        namespace = runpy.run_path(str(path))
+    except checks.InputError:
+        raise
+    except Exception as error:
+        raise checks.ConfigError(path, f"failed with {type(error).__name__}: {error}") from error
+    config = namespace.get("config")
+    if not isinstance(config, ExperimentConfig):
+        raise checks.ConfigError(path, "defines no config", expected="config = ExperimentConfig(...)")
+    return config

@@ -1,0 +1,208 @@
+"""From audio files to emotions with a trained run: probabilities, valence and arousal, and their course over time."""
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from mer_jax import audio, checks, experiment
+from mer_jax.data.atomic import atomic_path
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What a model says of one recording.
+
+    Attributes:
+        path: the audio file.
+        classes: names of the classes.
+        probabilities: (classes,), the mean over the windows; sums to 1.
+        times_s: (windows,), centre of each window, seconds from the start.
+        curve: (windows, classes), probabilities of each window.
+        valence_arousal: (2,) in -1..1, the classes' mean valence and arousal in the training part weighted by
+            ``probabilities``; None where the training data had none.
+    """
+
+    path: Path
+    classes: tuple[str, ...]
+    probabilities: np.ndarray
+    times_s: np.ndarray
+    curve: np.ndarray
+    valence_arousal: np.ndarray | None
+
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return self.classes[int(np.argmax(self.probabilities))]
+
+
+class Predictor:
+    """A trained run, loaded once and compiled once, for any number of files.
+
+    Args:
+        checkpoint: a run folder written by ``mer-jax train`` or ``mer-jax demo``.
+        hop_s: seconds from one window to the next; default: half the window that the run was trained on.
+
+    Raises:
+        mer_jax.checks.CheckpointError: the folder holds no complete run.
+    """
+
+    batch_size = 8
+
+    def __init__(self, checkpoint: str | Path, *, hop_s: float | None = None) -> None:
+        self.run = experiment.restore(checkpoint)
+        self.hop_s = self.run.config.clip_s / 2 if hop_s is None else hop_s
+        checks.positive("hop_s", self.hop_s)
+
+    @cached_property
+    def _probabilities(self):
+        return experiment.probability_function(self.run)
+
+    def __call__(self, path: str | Path) -> Prediction:
+        """Predict one file; raises :class:`~mer_jax.checks.AudioError` if it cannot be decoded."""
+        config = self.run.config
+        y, _ = audio.load(path, sr=config.sr)
+        starts = window_starts(len(y), config.num_samples, round(self.hop_s * config.sr))
+        windows = np.zeros((len(starts), config.num_samples), np.float32)
+        lengths = np.minimum(len(y) - starts, config.num_samples).astype(np.int32)
+        for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+            windows[row, :length] = y[start : start + length]
+        curve = np.concatenate(
+            [
+                self._batch(windows[i : i + self.batch_size], lengths[i : i + self.batch_size])
+                for i in range(0, len(starts), self.batch_size)
+            ]
+        )
+        probabilities = curve.mean(axis=0)
+        by_class = self.run.class_valence_arousal
+        return Prediction(
+            path=Path(path),
+            classes=self.run.classes,
+            probabilities=probabilities,
+            times_s=(starts + lengths / 2) / config.sr,
+            curve=curve,
+            valence_arousal=None if by_class is None else probabilities @ by_class,
+        )
+
+    def _batch(self, windows: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Probabilities of up to ``batch_size`` windows; filled up, so that one shape is compiled."""
+        count = len(windows)
+        fill = self.batch_size - count
+        windows = np.pad(windows, ((0, fill), (0, 0)))
+        lengths = np.pad(lengths, (0, fill), constant_values=1)
+        return np.asarray(self._probabilities(windows, lengths))[:count]
+
+
+def window_starts(num_samples: int, window: int, hop: int) -> np.ndarray:
+    """First sample of each window: every ``hop``, plus one that ends with the clip if its end would be missed."""
+    last = max(0, num_samples - window)
+    starts = np.arange(0, last + 1, hop)
+    return starts if starts[-1] == last else np.append(starts, last)
+
+
+def predict(path: str | Path, *, checkpoint: str | Path, hop_s: float | None = None) -> Prediction:
+    """Predict the emotion of one audio file; see :class:`Predictor` for many.
+
+    Args:
+        path: an audio file.
+        checkpoint: a run folder.
+        hop_s: seconds between windows.
+
+    Returns:
+        Probabilities, valence and arousal where the training data had them, and both over time.
+
+    Raises:
+        mer_jax.checks.AudioError: the file cannot be decoded.
+        mer_jax.checks.CheckpointError: the folder holds no complete run.
+    """
+    return Predictor(checkpoint, hop_s=hop_s)(path)
+
+
+def find_audio(paths: Sequence[Path]) -> list[Path]:
+    """The audio files named, and those inside the folders named, in order.
+
+    Raises:
+        mer_jax.checks.AudioError: a folder without audio files.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(
+            p
+            for p in path.rglob("*")
+            if p.suffix.lower() in audio.AUDIO_EXTENSIONS and not p.name.startswith("._")
+        )
+        if not inside:
+            raise checks.AudioError(
+                path, "holds no audio file", expected=f"files ending in {', '.join(audio.AUDIO_EXTENSIONS)}"
+            )
+        found.extend(inside)
+    return found
+
+
+def table(predictions: Sequence[Prediction], suffix: str) -> str:
+    """Predictions as CSV or JSON text, by the suffix of the file they go to."""
+    rows = [_row(p) for p in predictions]
+    if suffix == ".json":
+        full = [
+            row | {"times_s": p.times_s.tolist(), "curve": p.curve.tolist()}
+            for row, p in zip(rows, predictions, strict=True)
+        ]
+        return json.dumps(full, indent=2) + "\n"
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["path", "label"])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _row(p: Prediction) -> dict[str, str | float]:
+    row: dict[str, str | float] = {"path": str(p.path), "label": p.label}
+    row |= {f"p_{name}": float(value) for name, value in zip(p.classes, p.probabilities, strict=True)}
+    if p.valence_arousal is not None:
+        row |= {"valence": float(p.valence_arousal[0]), "arousal": float(p.valence_arousal[1])}
+    return row
+
+
+def command(paths: Sequence[Path], *, checkpoint: Path, out: Path | None, curve: bool) -> int:
+    """The ``predict`` command: print a table, write it if asked; refused files are named and the rest is done."""
+    import sys
+
+    if out is not None and out.suffix not in (".csv", ".json"):
+        raise checks.ConfigError(out, f"ends in {out.suffix!r}", expected=".csv or .json")
+    files = find_audio(paths)
+    predictor = Predictor(checkpoint)
+    done, refused = [], 0
+    for path in files:
+        try:
+            prediction = predictor(path)
+        except checks.AudioError as error:
+            print(f"mer-jax: {error}", file=sys.stderr)
+            refused += 1
+            continue
+        done.append(prediction)
+        _print(prediction, curve=curve)
+    if out is not None:
+        with atomic_path(out) as temporary:
+            temporary.write_text(table(done, out.suffix), encoding="utf-8")
+    return 2 if refused else 0
+
+
+def _print(p: Prediction, *, curve: bool) -> None:
+    def scores(values):
+        return "  ".join(f"{name} {value:.2f}" for name, value in zip(p.classes, values, strict=True))
+
+    emotion = f"{p.path}: {p.label}  ({scores(p.probabilities)})"
+    if p.valence_arousal is not None:
+        emotion += f"  valence {p.valence_arousal[0]:+.2f}  arousal {p.valence_arousal[1]:+.2f}"
+    print(emotion)
+    if curve:
+        for time_s, row in zip(p.times_s, p.curve, strict=True):
+            print(f"  {time_s:7.2f} s  {scores(row)}")
