@@ -48,16 +48,16 @@ class Plan:
 
     Attributes:
         rounds: at most so many.
-        min_rounds: at least so many, whatever they cost.
-        budget_s: no new round after this, once ``min_rounds`` are done.
+        min_rounds: at least so many of a contender, unless one of its calls takes longer than the budget: then once.
+        budget_s: what a contender's rounds may take in all.
         sample_s: a sample lasts at least this long.
         pause_s: idle time before each sample, for the previous contender's threads to go to sleep.
         seed: of the order in each round.
     """
 
     rounds: int = 15
-    min_rounds: int = 5
-    budget_s: float = 20.0
+    min_rounds: int = 3
+    budget_s: float = 10.0
     sample_s: float = 0.02
     pause_s: float = 0.005
     seed: int = 0
@@ -66,6 +66,13 @@ class Plan:
         checks.positive_int("rounds", self.rounds)
         checks.positive_int("min_rounds", self.min_rounds)
         checks.positive("budget_s", self.budget_s)
+
+    def rounds_of(self, call_s: float, calls: int) -> int:
+        """In how many rounds a contender takes part whose call takes ``call_s``, ``calls`` of them a sample."""
+        if call_s > self.budget_s:
+            return 1
+        affordable = int(self.budget_s / max(call_s * calls, 1e-9))
+        return min(self.rounds, max(self.min_rounds, affordable))
 
 
 @dataclass(frozen=True)
@@ -110,29 +117,39 @@ class Measurement:
     failed: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """A warm contender: what its first call took, calls a sample, and rounds it takes part in."""
+
+    contender: Contender
+    first_s: float
+    calls: int
+    rounds: int
+
+
 def measure(contenders: Sequence[Contender], plan: Plan) -> Measurement:
     """Time the contenders against each other.
 
     The first contender is ours: what it raises is raised. A peer that raises is left out, and named in ``failed``.
     """
     result = Measurement()
-    ready: list[tuple[Contender, float, int]] = []
-    for place, contender in enumerate(contenders):
+    entries: list[_Entry] = []
+    ours = contenders[0]
+    for contender in contenders:
         try:
-            first_s, calls, output = _warm_up(contender, plan.sample_s)
+            entry, output = _warm_up(contender, plan)
         except Exception as error:
-            if place == 0:
+            if contender is ours:
                 raise
             result.failed[contender.name] = describe_error(error)
             continue
-        ready.append((contender, first_s, calls))
+        entries.append(entry)
         result.outputs[contender.name] = output
-    samples = _rounds(
-        [(contender, calls) for contender, _, calls in ready], plan, contenders[0].name, result.failed
-    )
-    for contender, first_s, calls in ready:
-        if contender.name in samples:
-            result.timings[contender.name] = Timing(first_s, tuple(samples[contender.name]), calls)
+    samples = _rounds(entries, plan, ours, result.failed)
+    for entry in entries:
+        name = entry.contender.name
+        if name in samples:
+            result.timings[name] = Timing(entry.first_s, tuple(samples[name]), entry.calls)
     return result
 
 
@@ -142,40 +159,42 @@ def describe_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {message[:160]}" if message else type(error).__name__
 
 
-def _warm_up(contender: Contender, sample_s: float) -> tuple[float, int, Any]:
-    """Seconds of the first call, calls a sample, and the compared part of the result."""
+def _warm_up(contender: Contender, plan: Plan) -> tuple[_Entry, Any]:
+    """First calls: what they tell of the contender, and the compared part of its result."""
     start = time.perf_counter()
     value = contender.call()
     first_s = time.perf_counter() - start
     output = contender.to_numpy(value)
     del value
-    usual_s = _sample(contender.call, 1, pause_s=0.0)
-    if usual_s < 1.0:
+    call_s = _sample(contender.call, 1, pause_s=0.0)
+    if call_s < 1.0:
         # The second call still warms up (caches, thread pools, allocators); the third tells how long one takes.
-        usual_s = _sample(contender.call, 1, pause_s=0.0)
-    return first_s, max(1, math.ceil(sample_s / max(usual_s, 1e-7))), output
+        call_s = _sample(contender.call, 1, pause_s=0.0)
+    calls = max(1, math.ceil(plan.sample_s / max(call_s, 1e-7)))
+    return _Entry(contender, first_s, calls, plan.rounds_of(call_s, calls)), output
 
 
 def _rounds(
-    ready: Sequence[tuple[Contender, int]], plan: Plan, ours: str, failed: dict[str, str]
+    entries: Sequence[_Entry], plan: Plan, ours: Contender, failed: dict[str, str]
 ) -> dict[str, list[float]]:
     """Seconds a call by contender, one a round; a peer that raises leaves, and is named in ``failed``."""
-    samples: dict[str, list[float]] = {contender.name: [] for contender, _ in ready}
-    shuffled, order = list(ready), random.Random(plan.seed)
-    begin = time.perf_counter()
-    for done in range(plan.rounds):
-        if done >= plan.min_rounds and time.perf_counter() - begin > plan.budget_s:
-            break
+    samples: dict[str, list[float]] = {entry.contender.name: [] for entry in entries}
+    shuffled, order = list(entries), random.Random(plan.seed)
+    total = max(entry.rounds for entry in entries)
+    for done in range(total):
         order.shuffle(shuffled)
-        for contender, calls in tuple(shuffled):
+        for entry in tuple(shuffled):
+            if done * entry.rounds % total >= entry.rounds:
+                continue  # A slow contender sits out some rounds, evenly spread.
+            contender = entry.contender
             try:
-                samples[contender.name].append(_sample(contender.call, calls, plan.pause_s))
+                samples[contender.name].append(_sample(contender.call, entry.calls, plan.pause_s))
             except Exception as error:
-                if contender.name == ours:
+                if contender is ours:
                     raise
                 failed[contender.name] = describe_error(error)
                 del samples[contender.name]
-                shuffled.remove((contender, calls))
+                shuffled.remove(entry)
     return samples
 
 

@@ -53,9 +53,25 @@ def test_a_sample_of_a_short_call_holds_many_calls():
     assert 2 <= timing.calls <= 20
 
 
-def test_rounds_end_with_the_budget_but_not_before_the_minimum():
-    plan = Plan(rounds=50, min_rounds=3, budget_s=0.01, pause_s=0.0)
-    assert len(measure([sleeper("ours", 0.02)], plan).timings["ours"].samples_s) == 3
+def test_a_contender_takes_part_as_often_as_it_can_afford():
+    plan = Plan(rounds=50, min_rounds=3, budget_s=10.0)
+    assert plan.rounds_of(0.1, 1) == 50
+    assert plan.rounds_of(1.0, 1) == 10
+    assert plan.rounds_of(0.001, 500) == 20
+    assert plan.rounds_of(9.0, 1) == 3, "the minimum, whatever it costs"
+    assert plan.rounds_of(11.0, 1) == 1, "but not where one call is beyond the budget"
+    assert Plan(rounds=2, min_rounds=3).rounds_of(0.1, 1) == 2
+
+
+def test_a_slow_contender_sits_out_rounds_that_are_evenly_spread():
+    log = []
+    plan = Plan(rounds=8, min_rounds=2, budget_s=0.45, sample_s=1e-4, pause_s=0.0)
+    measured = measure([sleeper("ours", 0.002, log), sleeper("slow", 0.2, log)], plan)
+    assert len(measured.timings["ours"].samples_s) == 8
+    assert len(measured.timings["slow"].samples_s) == 2
+    turns = log[6:]
+    assert "slow" in turns[:5]
+    assert "slow" in turns[5:]
 
 
 def test_a_failing_peer_is_named_and_ours_is_still_measured():
