@@ -158,7 +158,7 @@ def restore(path: str | Path) -> TrainedRun:
     return TrainedRun(path, settings, classes, None if ratings is None else np.asarray(ratings), model)
 
 
-def probability_function(trained: TrainedRun) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def probability_function(trained: TrainedRun) -> Callable[[Any, Any], jax.Array]:
     """A compiled function from (waveforms, lengths) to class probabilities, with the run's own backend."""
     settings = trained.config
     forward = _probabilities(trained.model)

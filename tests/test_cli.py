@@ -13,24 +13,10 @@ import mer_jax as mj
 from mer_jax import checks, cli, experiment
 from mer_jax.data import synthetic
 
-SMALL = [
-    "--clip-s",
-    "1",
-    "--sr",
-    "8000",
-    "--folds",
-    "5",
-    "--training.epochs",
-    "2",
-    "--training.batch-size",
-    "8",
-    "--model.conv-filters",
-    "4",
-    "--model.lstm-units",
-    "4",
-    "--model.dense-units",
-    "4",
-]
+SMALL = """
+    --clip-s 1 --sr 8000 --folds 5 --training.epochs 2 --training.batch-size 8 --model.conv-filters 4
+    --model.lstm-units 4 --model.dense-units 4
+""".split()  # noqa: SIM905
 
 
 @pytest.fixture(scope="module")

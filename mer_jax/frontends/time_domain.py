@@ -1,6 +1,7 @@
 """The study's first input: amplitude envelope, RMS energy and zero-crossing rate as time series."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -50,7 +51,7 @@ class TimeDomain(Frontend):
 
     def features(self, waveforms: jax.Array) -> jax.Array:
         """The series side by side: (batch, frames, number of series)."""
-        framing = {"frame_length": self.frame_length, "hop_length": self.hop_length}
+        framing: dict[str, Any] = {"frame_length": self.frame_length, "hop_length": self.hop_length}
         rows = []
         for name in self.feature_names:
             if name == "rms":

@@ -15,6 +15,7 @@ import numpy as np
 from flax import nnx
 
 from mer_jax import checks
+from mer_jax.training.step import split
 
 FOLDER = "checkpoints"
 _ARRAYS, _RECORD = "arrays", "record"
@@ -116,7 +117,7 @@ def checksum(arrays: Any) -> str:
     for path, leaf in jax.tree_util.tree_leaves_with_path(arrays):
         value = np.ascontiguousarray(leaf)
         head = f"{jax.tree_util.keystr(path)}:{value.dtype}:{value.shape}".encode()
-        total = zlib.crc32(value.reshape(-1).view(np.uint8), zlib.crc32(head, total))
+        total = zlib.crc32(value.tobytes(), zlib.crc32(head, total))
     return f"{total:08x}"
 
 
@@ -166,7 +167,7 @@ def load_model(run_dir: str | Path, model: nnx.Module) -> dict[str, Any]:
         steps = store.steps()
         if not steps:
             raise checks.CheckpointError(store.path, "is empty", remedy="train the run, or resume it")
-        _, params, rest = nnx.split(model, nnx.Param, ...)
+        _, params, rest = split(model)
         like = {"params": as_dict(params), "model_state": as_dict(rest)}
         arrays, record = store.restore(steps[-1], like)
         from_dict(params, arrays["params"])

@@ -304,7 +304,7 @@ class _Fit:
             best=self.epochs[self.best_epoch - 1]["validation"],
             epochs=len(self.epochs),
             first_step_s=self.first_step_s,
-            compilations=self.step._cache_size(),
+            compilations=self.step._cache_size(),  # type: ignore[attr-defined]
         )
 
 

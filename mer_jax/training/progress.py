@@ -27,8 +27,8 @@ class Progress:
         self.training = training
         self.steps_per_epoch = steps_per_epoch
         self.shown = shown
-        self.writer = _tensorboard(run_dir) if training.tensorboard else None
-        self.bar = None
+        self.writer: Any = _tensorboard(run_dir) if training.tensorboard else None
+        self.bar: Any = None
         self.started = time.perf_counter()
         self.epochs_shown = 0
 

@@ -35,11 +35,17 @@ class TrainState(NamedTuple):
     totals: dict[str, Array]
 
 
+def split(model: nnx.Module) -> tuple[Any, Any, Any]:
+    """A model as its graph (static), its weights and the rest of its state."""
+    parts: tuple[Any, ...] = nnx.split(model, nnx.Param, ...)
+    return parts[0], parts[1], parts[2]
+
+
 def create(
     model: nnx.Module, optimizer: optax.GradientTransformation, *, seed: int
 ) -> tuple[Any, TrainState]:
     """The model's graph (static) and the state before the first step."""
-    graph, params, rest = nnx.split(model, nnx.Param, ...)
+    graph, params, rest = split(model)
     key = jax.random.key_data(jax.random.key(seed))
     # A copy: a donated buffer must belong to one state only, and the model keeps its own.
     params, rest = jax.tree.map(jnp.array, (params, rest))
@@ -73,7 +79,7 @@ def make_step(
                 logits, batch["label"], label_smoothing=label_smoothing, class_weights=class_weights
             )
             loss = (losses * weight).sum() / jnp.maximum(weight.sum(), 1.0)
-            _, _, rest = nnx.split(model, nnx.Param, ...)
+            _, _, rest = split(model)
             return loss, (logits, rest)
 
         (loss, (logits, rest)), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
