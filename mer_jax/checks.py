@@ -142,11 +142,17 @@ def batched_waveform(y: ArrayLike, *, name: str = "waveforms") -> jax.Array:
     return y
 
 
+def floating(x: ArrayLike, *, name: str = "S") -> jax.Array:
+    """Return ``x`` as a real or complex floating JAX array of any shape."""
+    x = jnp.asarray(x)
+    if not jnp.issubdtype(x.dtype, jnp.inexact):
+        raise ArgumentError(name, f"has dtype {x.dtype}", expected="floating-point or complex values")
+    return x
+
+
 def spectrogram(S: ArrayLike, *, name: str = "S") -> jax.Array:
     """Return ``S`` as a real or complex JAX array of shape (..., bins, frames), neither axis empty."""
-    S = jnp.asarray(S)
-    if not jnp.issubdtype(S.dtype, jnp.inexact):
-        raise ArgumentError(name, f"has dtype {S.dtype}", expected="floating-point or complex values")
+    S = floating(S, name=name)
     if S.ndim < 2 or 0 in S.shape[-2:]:
         raise ArgumentError(
             name,

@@ -4,10 +4,35 @@ Every function takes any number of leading batch axes, and treats each clip on i
 one. All but the signal is keyword-only. Everything works eagerly, under ``jit``, ``vmap`` and ``grad``.
 """
 
+from mer_jax.signal.chroma import chroma_cens, chroma_cqt, tonnetz
+from mer_jax.signal.chroma_spectrum import chroma_stft
+from mer_jax.signal.compression import amplitude_to_db, db_to_amplitude, db_to_power, power_to_db
+from mer_jax.signal.constantq import cqt, vqt
+from mer_jax.signal.mel import delta, melspectrogram, mfcc
+from mer_jax.signal.stft import istft, spectrogram, stft
 from mer_jax.signal.temporal import amplitude_envelope, rms, zero_crossing_rate
+from mer_jax.signal.tuning import estimate_tuning, pitch_tuning
 
 __all__ = [
     "amplitude_envelope",
+    "amplitude_to_db",
+    "chroma_cens",
+    "chroma_cqt",
+    "chroma_stft",
+    "cqt",
+    "db_to_amplitude",
+    "db_to_power",
+    "delta",
+    "estimate_tuning",
+    "istft",
+    "melspectrogram",
+    "mfcc",
+    "pitch_tuning",
+    "power_to_db",
     "rms",
+    "spectrogram",
+    "stft",
+    "tonnetz",
+    "vqt",
     "zero_crossing_rate",
 ]

@@ -6,12 +6,13 @@ hop_length``. Only whole frames count.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 
 from mer_jax import checks
-from mer_jax._shapes import Array, Shaped
+from mer_jax._shapes import Array, Float, Shaped
 
 #: Names of ``numpy.pad`` modes that depend at most on the samples next to the edge.
 PAD_MODES = ("constant", "edge", "linear_ramp", "reflect", "symmetric")
@@ -33,15 +34,17 @@ def count_frames(num_samples: int, *, frame_length: int, hop_length: int, center
     return max(0, 1 + (padded - frame_length) // hop_length)
 
 
-def check_frames(num_samples: int, *, frame_length: int, hop_length: int, center: bool) -> None:
-    """Raise :class:`~mer_jax.checks.ArgumentError` unless at least one frame can be cut."""
-    checks.positive_int("frame_length", frame_length)
+def check_frames(
+    num_samples: int, *, frame_length: int, hop_length: int, center: bool, name: str = "frame_length"
+) -> None:
+    """Raise :class:`~mer_jax.checks.ArgumentError` unless a frame can be cut; ``name`` is what its length is called."""
+    checks.positive_int(name, frame_length)
     checks.positive_int("hop_length", hop_length)
     if not count_frames(num_samples, frame_length=frame_length, hop_length=hop_length, center=center):
         raise checks.ArgumentError(
             "y",
             f"has {num_samples} samples",
-            expected=f"at least {frame_length}, one frame",
+            expected=f"at least {name}={frame_length}, one frame",
             remedy="use center=True, a shorter frame or a longer signal",
         )
 
@@ -70,12 +73,25 @@ def split_frames(
         starts = hop_length * jnp.arange(frames)[:, None]
         return y[..., starts + jnp.arange(frame_length)[None, :]]
     num_blocks = frames - 1 + blocks_per_frame
-    blocks = _fit(y, num_blocks * hop_length).reshape(*y.shape[:-1], num_blocks, hop_length)
+    blocks = fit(y, num_blocks * hop_length).reshape(*y.shape[:-1], num_blocks, hop_length)
     shifted = [blocks[..., k : k + frames, :] for k in range(blocks_per_frame)]
     return jnp.concatenate(shifted, axis=-1)[..., :frame_length]
 
 
-def _fit(y: jax.Array, length: int) -> jax.Array:
+def overlap_add(rows: Float[Array, "frames frame_length"], *, hop_length: int) -> Float[Array, "samples"]:
+    """Add frames up at their places: the transpose of :func:`split_frames`.
+
+    >>> overlap_add(jnp.ones((3, 2)), hop_length=1).tolist()
+    [1.0, 2.0, 2.0, 1.0]
+    """
+    frames, frame_length = rows.shape
+    samples = frame_length + hop_length * (frames - 1)
+    split = partial(split_frames, frame_length=frame_length, hop_length=hop_length)
+    (y,) = jax.linear_transpose(split, jax.ShapeDtypeStruct((samples,), rows.dtype))(rows)
+    return y
+
+
+def fit(y: jax.Array, length: int) -> jax.Array:
     """Cut the last axis to ``length``, or fill it up with zeros."""
     missing = length - y.shape[-1]
     if missing <= 0:
@@ -111,7 +127,7 @@ def reduce_frames(
     left = frame_length // 2 if center else 0
     if left:
         x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(left, 0)])
-    blocks = _fit(x, num_blocks * hop_length).reshape(*x.shape[:-1], num_blocks, hop_length)
+    blocks = fit(x, num_blocks * hop_length).reshape(*x.shape[:-1], num_blocks, hop_length)
     out = _combine_windows(reduce(blocks, axis=-1), combine, whole, frames) if whole else None
     if rest:
         prefix = reduce(blocks[..., whole : whole + frames, :rest], axis=-1)

@@ -15,6 +15,7 @@ from mer_jax import checks
 from mer_jax._shapes import Array, ArrayLike, Float, Shaped
 from mer_jax.signal import framing
 from mer_jax.signal.precision import widen
+from mer_jax.signal.reductions import reduce_clips
 
 
 def amplitude_envelope(
@@ -194,8 +195,7 @@ def zero_crossing_rate(
     checks.in_range("threshold", threshold, 0.0, np.inf)
     x = widen(y)
     if callable(ref_magnitude):
-        clips = jnp.abs(x).reshape(-1, x.shape[-1])
-        scale = jax.vmap(ref_magnitude)(clips).reshape(*x.shape[:-1], 1)
+        scale = reduce_clips(ref_magnitude, jnp.abs(x), core_ndim=1)
     else:
         scale = jnp.full((1,) * x.ndim, 1.0 if ref_magnitude is None else ref_magnitude, x.dtype)
     rates = _zero_crossing_rate(

@@ -1,0 +1,335 @@
+"""Mel spectrogram, mel-frequency cepstral coefficients, and their local derivatives."""
+
+from functools import lru_cache, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.signal
+from jax import lax
+
+from mer_jax import checks
+from mer_jax._shapes import Array, ArrayLike, Float, Inexact, Shaped
+from mer_jax.signal import filterbanks
+from mer_jax.signal.compression import power_to_db
+from mer_jax.signal.precision import widen
+from mer_jax.signal.spectra import magnitude_power, map_spectra
+from mer_jax.signal.stft import frame_options
+from mer_jax.signal.windows import WindowSpec
+
+
+def melspectrogram(
+    y: Shaped[ArrayLike, "*batch samples"] | None = None,
+    *,
+    sr: float = 22050,
+    S: Inexact[ArrayLike, "*batch bins frames"] | None = None,
+    n_fft: int = 2048,
+    hop_length: int = 512,
+    win_length: int | None = None,
+    window: WindowSpec = "hann",
+    center: bool = True,
+    pad_mode: str = "constant",
+    power: float = 2.0,
+    n_mels: int = 128,
+    fmin: float = 0.0,
+    fmax: float | None = None,
+    htk: bool = False,
+    norm: str | float | None = "slaney",
+) -> Float[Array, "*batch n_mels frames"]:
+    """Mel spectrogram ``sum_f M[m, f] |D[f, t]| ** power``.
+
+    Args:
+        y: samples, shape (..., samples); or give ``S``.
+        sr: sampling rate in hertz.
+        S: spectrogram, already to its power, shape (..., bins, frames); the options of the transform then do not apply, and
+            ``n_fft`` follows from the bins unless it fits them.
+        n_fft: see :func:`mer_jax.signal.stft`, as for all down to ``pad_mode``.
+        hop_length: samples between frames.
+        win_length: None is ``n_fft``.
+        window: a specification or samples.
+        center: centre the frames.
+        pad_mode: how ``center`` pads.
+        power: exponent of the magnitude: 1 for energy, 2 for power.
+        n_mels: see :func:`mer_jax.signal.filterbanks.mel`, as for all that follow.
+        fmin: lowest frequency in hertz.
+        fmax: highest frequency in hertz; None is ``sr / 2``.
+        htk: HTK's mel scale instead of Slaney's.
+        norm: ``"slaney"``, an order, or None.
+
+    Returns:
+        Shape (..., n_mels, frames), of the dtype of the input.
+
+    Raises:
+        ArgumentError: unless exactly one of ``y`` and ``S`` is given, or if an option cannot be used.
+
+    Source:
+        librosa 0.11, ``librosa.feature.melspectrogram``.
+
+    >>> melspectrogram(jnp.ones(2048), n_fft=512, n_mels=4).shape
+    (4, 5)
+    """
+    checks.exactly_one(("y", "S"), (y, S))
+    bank = partial(filterbanks.mel, sr=sr, n_mels=n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm)
+    if S is not None:
+        S = checks.spectrogram(S)
+        fits = n_fft // 2 + 1 == S.shape[-2]
+        weights = bank(n_fft=n_fft if fits else 2 * (S.shape[-2] - 1))
+        return _mel_of_spectrogram(S, weights)
+    assert y is not None  # exactly one is given
+    y = checks.waveform(y)
+    checks.positive("power", power)
+    framed = frame_options(y, n_fft, hop_length, win_length, window, center, pad_mode)
+    key = (sr, n_fft, n_mels, fmin, fmax, htk, norm)
+    bank(n_fft=n_fft)  # errors in its arguments surface here, not while the program is traced
+    return _melspectrogram(y, framed.pop("window"), bank=key, power=float(power), **framed)
+
+
+@partial(jax.jit, static_argnames=("hop_length", "center", "pad_mode", "bank", "power"))
+def _melspectrogram(
+    y: jax.Array,
+    window: jax.Array,
+    *,
+    hop_length: int,
+    center: bool,
+    pad_mode: str,
+    bank: tuple,
+    power: float,
+) -> jax.Array:
+    names = ("sr", "n_fft", "n_mels", "fmin", "fmax", "htk", "norm")
+    project = filterbanks.FilterBank(filterbanks.mel(**dict(zip(names, bank, strict=True))))
+    mel = map_spectra(
+        lambda z: project(magnitude_power(z, power)),
+        widen(y),
+        window,
+        hop_length=hop_length,
+        center=center,
+        pad_mode=pad_mode,
+    )
+    return mel.astype(y.dtype)
+
+
+@jax.jit
+def _mel_of_spectrogram(S: jax.Array, weights: jax.Array) -> jax.Array:
+    x = widen(jnp.abs(S)) if jnp.iscomplexobj(S) else widen(S)
+    mel = jnp.einsum("mf,...ft->...mt", weights.astype(x.dtype), x, precision=lax.Precision.HIGHEST)
+    return mel.astype(jnp.real(S).dtype)
+
+
+def mfcc(
+    y: Shaped[ArrayLike, "*batch samples"] | None = None,
+    *,
+    sr: float = 22050,
+    S: Float[ArrayLike, "*batch n_mels frames"] | None = None,
+    n_mfcc: int = 20,
+    dct_type: int = 2,
+    norm: str | None = "ortho",
+    lifter: float = 0,
+    mel_norm: str | float | None = "slaney",
+    n_fft: int = 2048,
+    hop_length: int = 512,
+    win_length: int | None = None,
+    window: WindowSpec = "hann",
+    center: bool = True,
+    pad_mode: str = "constant",
+    power: float = 2.0,
+    n_mels: int = 128,
+    fmin: float = 0.0,
+    fmax: float | None = None,
+    htk: bool = False,
+) -> Float[Array, "*batch n_mfcc frames"]:
+    """Mel-frequency cepstral coefficients: the cosine transform of the mel spectrogram in decibels.
+
+    ``c[k, t] = l[k] * sum_m DCT[k, m] * 10 log10 mel[m, t]``, the decibels cut 80 dB below each clip's maximum.
+
+    Args:
+        y: samples, shape (..., samples); or give ``S``.
+        sr: sampling rate in hertz.
+        S: mel spectrogram in decibels, shape (..., n_mels, frames).
+        n_mfcc: number of coefficients, at most the number of mel bands.
+        dct_type: 1, 2 or 3.
+        norm: ``"ortho"`` or None, the scaling of the cosine transform.
+        lifter: length of the lifter ``l[k] = 1 + lifter / 2 * sin(pi * (k + 1) / lifter)``; 0 for none.
+        mel_norm: ``norm`` of :func:`melspectrogram`.
+        n_fft: see :func:`melspectrogram`, as for all that follow.
+        hop_length: samples between frames.
+        win_length: None is ``n_fft``.
+        window: a specification or samples.
+        center: centre the frames.
+        pad_mode: how ``center`` pads.
+        power: exponent of the magnitude.
+        n_mels: mel bands.
+        fmin: lowest frequency in hertz.
+        fmax: highest frequency in hertz; None is ``sr / 2``.
+        htk: HTK's mel scale instead of Slaney's.
+
+    Returns:
+        Coefficients, shape (..., n_mfcc, frames), of the dtype of the input.
+
+    Raises:
+        ArgumentError: unless exactly one of ``y`` and ``S`` is given, or if an option cannot be used.
+
+    Source:
+        Davis and Mermelstein (1980); librosa 0.11, ``librosa.feature.mfcc``.
+
+    >>> mfcc(S=jnp.zeros((40, 3)), n_mfcc=13).shape
+    (13, 3)
+    """
+    checks.exactly_one(("y", "S"), (y, S))
+    checks.positive_int("n_mfcc", n_mfcc)
+    checks.one_of("dct_type", dct_type, [1, 2, 3])
+    checks.one_of("norm", norm, ["ortho", None])
+    checks.in_range("lifter", lifter, 0, np.inf)
+    if S is None:
+        mel = melspectrogram(
+            y,
+            sr=sr,
+            n_fft=n_fft,
+            hop_length=hop_length,
+            win_length=win_length,
+            window=window,
+            center=center,
+            pad_mode=pad_mode,
+            power=power,
+            n_mels=n_mels,
+            fmin=fmin,
+            fmax=fmax,
+            htk=htk,
+            norm=mel_norm,
+        )
+        S = power_to_db(mel)
+    S = checks.spectrogram(S)
+    if n_mfcc > S.shape[-2]:
+        raise checks.ArgumentError("n_mfcc", f"is {n_mfcc}", expected=f"at most the {S.shape[-2]} mel bands")
+    return _cepstrum(S, filterbanks.dct(n_mfcc, S.shape[-2], dct_type=dct_type, norm=norm, lifter=lifter))
+
+
+@jax.jit
+def _cepstrum(S: jax.Array, basis: jax.Array) -> jax.Array:
+    x = widen(S)
+    out = jnp.einsum("km,...mt->...kt", basis.astype(x.dtype), x, precision=lax.Precision.HIGHEST)
+    return out.astype(S.dtype)
+
+
+#: Padding of :func:`delta` by its ``mode``, in the words of ``numpy.pad``.
+_DELTA_PADS = {"mirror": "reflect", "nearest": "edge", "constant": "constant", "wrap": "wrap"}
+
+
+def delta(
+    data: Float[ArrayLike, "*dims"],
+    *,
+    width: int = 9,
+    order: int = 1,
+    axis: int = -1,
+    mode: str = "interp",
+    polyorder: int | None = None,
+    delta: float = 1.0,
+    cval: float = 0.0,
+) -> Float[Array, "*dims"]:
+    """Local derivative by a Savitzky-Golay filter: that of the polynomial fitted to the ``width`` nearest values.
+
+    Args:
+        data: values, any shape.
+        width: values of the fit, odd, at least 3.
+        order: order of the derivative.
+        axis: the axis of time.
+        mode: how the edges are treated: ``"interp"`` evaluates the polynomials of the first and last ``width`` values there;
+            ``"mirror"``, ``"nearest"``, ``"constant"`` and ``"wrap"`` pad.
+        polyorder: degree of the polynomial; None is ``order``.
+        delta: spacing of the values; the result is divided by ``delta ** order``.
+        cval: what ``mode="constant"`` pads with.
+
+    Returns:
+        Derivatives, of the shape and dtype of ``data``.
+
+    Raises:
+        ArgumentError: if ``width``, ``order``, ``polyorder`` or ``mode`` cannot be used, or ``mode="interp"`` and ``data`` is
+            shorter than ``width``.
+
+    Source:
+        Savitzky and Golay (1964); librosa 0.11, ``librosa.feature.delta``, and ``scipy.signal.savgol_filter``.
+
+    >>> delta(2.0 * jnp.arange(5.0), width=3).tolist()
+    [2.0, 2.0, 2.0, 2.0, 2.0]
+    """
+    data = jnp.atleast_1d(jnp.asarray(data))
+    checks.positive_int("width", width, minimum=3)
+    if width % 2 == 0:
+        raise checks.ArgumentError("width", f"is {width}", expected="an odd integer of at least 3")
+    checks.positive_int("order", order)
+    polyorder = order if polyorder is None else polyorder
+    checks.positive_int("polyorder", polyorder, minimum=0)
+    if polyorder >= width:
+        raise checks.ArgumentError("polyorder", f"is {polyorder}", expected=f"below width={width}")
+    checks.one_of("mode", mode, ["interp", *_DELTA_PADS])
+    checks.in_range("axis", axis, -data.ndim, data.ndim - 1)
+    if mode == "interp" and width > data.shape[axis]:
+        raise checks.ArgumentError(
+            "width",
+            f"is {width}, more than the {data.shape[axis]} values along axis {axis}",
+            expected="at most as many when mode='interp'",
+            remedy="shorten width or choose another mode",
+        )
+    return _delta(
+        data, width=width, order=order, axis=axis, mode=mode, polyorder=polyorder, spacing=delta, cval=cval
+    )
+
+
+@partial(jax.jit, static_argnames=("width", "order", "axis", "mode", "polyorder", "spacing", "cval"))
+def _delta(
+    data: jax.Array,
+    *,
+    width: int,
+    order: int,
+    axis: int,
+    mode: str,
+    polyorder: int,
+    spacing: float,
+    cval: float,
+) -> jax.Array:
+    half = width // 2
+    x = jnp.moveaxis(widen(data), axis, -1)
+    if mode == "interp":
+        padded = x
+    else:
+        fill = {"constant_values": cval} if mode == "constant" else {}
+        padded = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(half, half)], mode=_DELTA_PADS[mode], **fill)
+    taps = _savgol_taps(width, polyorder, order, spacing)
+    out = _correlate(padded, taps[half])
+    if mode == "interp":
+        first = _fit_edge(x[..., :width], taps[:half], np.arange(half))
+        last = _fit_edge(x[..., -width:], taps[half + 1 :], np.arange(half + 1, width))
+        out = jnp.concatenate([first, out, last], axis=-1)
+    return jnp.moveaxis(out, -1, axis).astype(data.dtype)
+
+
+@lru_cache(maxsize=32)
+def _savgol_taps(width: int, polyorder: int, order: int, spacing: float) -> np.ndarray:
+    """Row ``p``: weights of ``width`` values that give the derivative at the ``p``-th of them, shape (width, width)."""
+    rows = [
+        scipy.signal.savgol_coeffs(width, polyorder, deriv=order, delta=spacing, pos=p, use="dot")
+        for p in range(width)
+    ]
+    return np.stack(rows)
+
+
+def _correlate(x: jax.Array, taps: np.ndarray) -> jax.Array:
+    """``sum_j taps[j] * x[i + j]`` along the last axis, where it is covered.
+
+    A derivative does not see a constant, so the centre value is subtracted first: decibels around -60 would otherwise cost
+    the small differences between them two digits.
+    """
+    half = len(taps) // 2
+    count = x.shape[-1] - 2 * half
+    centre = x[..., half : half + count]
+    out = jnp.zeros_like(centre)
+    for j, tap in enumerate(taps):
+        if j != half:
+            out += float(tap) * (x[..., j : j + count] - centre)
+    return out
+
+
+def _fit_edge(x: jax.Array, taps: np.ndarray, at: np.ndarray) -> jax.Array:
+    """Derivatives at the positions ``at`` of ``width`` values, from the polynomial fitted to them."""
+    weights = jnp.asarray(taps, x.dtype)
+    relative = x[..., None, :] - x[..., at][..., :, None]
+    return jnp.sum(weights.reshape((1,) * (x.ndim - 1) + weights.shape) * relative, axis=-1)
