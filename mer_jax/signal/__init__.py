@@ -9,6 +9,7 @@ from mer_jax.signal.chroma_spectrum import chroma_stft
 from mer_jax.signal.compression import amplitude_to_db, db_to_amplitude, db_to_power, power_to_db
 from mer_jax.signal.constantq import cqt, vqt
 from mer_jax.signal.mel import delta, melspectrogram, mfcc
+from mer_jax.signal.pcen import pcen
 from mer_jax.signal.stft import istft, spectrogram, stft
 from mer_jax.signal.temporal import amplitude_envelope, rms, zero_crossing_rate
 from mer_jax.signal.tuning import estimate_tuning, pitch_tuning
@@ -27,6 +28,7 @@ __all__ = [
     "istft",
     "melspectrogram",
     "mfcc",
+    "pcen",
     "pitch_tuning",
     "power_to_db",
     "rms",
