@@ -14,7 +14,7 @@ import pytest
 if "mer_jax" not in sys.modules and os.environ.get("MER_JAX_SHAPE_CHECKS", "1") == "1":
     from jaxtyping import install_import_hook
 
-    install_import_hook("mer_jax", "beartype.beartype")
+    install_import_hook("mer_jax", "numeric_tower.typechecker")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

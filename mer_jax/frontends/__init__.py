@@ -8,7 +8,22 @@
 """
 
 from mer_jax.frontends.base import Frontend
+from mer_jax.frontends.chroma import Chroma
+from mer_jax.frontends.constantq import CQT, LogCQT
 from mer_jax.frontends.registry import NAMES, build
+from mer_jax.frontends.spectrogram import MFCC, LogMel, MelSpectrogram, Spectrogram
 from mer_jax.frontends.time_domain import TimeDomain
 
-__all__ = ["NAMES", "Frontend", "TimeDomain", "build"]
+__all__ = [
+    "CQT",
+    "MFCC",
+    "NAMES",
+    "Chroma",
+    "Frontend",
+    "LogCQT",
+    "LogMel",
+    "MelSpectrogram",
+    "Spectrogram",
+    "TimeDomain",
+    "build",
+]

@@ -8,12 +8,22 @@ from flax import nnx
 
 from mer_jax import checks
 from mer_jax.frontends.base import Frontend
+from mer_jax.frontends.chroma import Chroma
+from mer_jax.frontends.constantq import CQT, LogCQT
+from mer_jax.frontends.spectrogram import MFCC, LogMel, MelSpectrogram, Spectrogram
 from mer_jax.frontends.time_domain import SERIES, TimeDomain
 
 # Name -> class and the options that the name stands for.
 _FRONTENDS: dict[str, tuple[type[Frontend], dict[str, Any]]] = {
     "time_domain": (TimeDomain, {}),
     **{name: (TimeDomain, {"series": (name,)}) for name in SERIES},
+    "spectrogram": (Spectrogram, {}),
+    "mel": (MelSpectrogram, {}),
+    "log_mel": (LogMel, {}),
+    "mfcc": (MFCC, {}),
+    "cqt": (CQT, {}),
+    "log_cqt": (LogCQT, {}),
+    "chroma": (Chroma, {}),
 }
 
 NAMES = tuple(_FRONTENDS)
@@ -34,11 +44,26 @@ def build(name: str, *, sr: int, options: Mapping[str, Any] | None = None, rngs:
     try:
         checks.one_of("frontend.name", name, NAMES)
         cls, preset = _FRONTENDS[name]
-        known = set(inspect.signature(cls.__init__).parameters) - {"self", "sr", "rngs", *preset}
+        known = sorted(_options(cls) - {"sr", "rngs", *preset})
         for option in options or {}:
-            checks.one_of(f"frontend.options of {name}", option, sorted(known))
+            checks.one_of(f"frontend.options of {name}", option, known)
         return cls(sr=sr, rngs=rngs, **preset, **(options or {}))
     except checks.ArgumentError as error:
         raise checks.ConfigError(
             error.where, error.problem, expected=error.expected, remedy=error.remedy
         ) from None
+
+
+def _options(cls: type) -> set[str]:
+    """Keyword arguments of a class, with those it passes on to its base."""
+    options: set[str] = set()
+    for base in cls.__mro__:
+        if base is Frontend:
+            break
+        if "__init__" not in vars(base):
+            continue
+        parameters = inspect.signature(base.__init__).parameters.values()
+        options |= {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return options

@@ -35,7 +35,7 @@ class EmotionModel(nnx.Module):
 
     def __call__(
         self,
-        waveforms: Float[ArrayLike, "batch samples"],
+        waveforms: Float[ArrayLike, "batch *samples"],
         lengths: Int[ArrayLike, " batch"] | None = None,
         *,
         deterministic: bool = True,
@@ -44,7 +44,7 @@ class EmotionModel(nnx.Module):
         """Logits of each clip.
 
         Args:
-            waveforms: samples in -1..1, padded on the right.
+            waveforms: (batch, samples) in -1..1, padded on the right; whatever the front-end takes.
             lengths: valid samples of each clip; None if all are.
             deterministic: no dropout, running averages instead of the batch's statistics.
             rngs: where dropout takes its key from; needed unless ``deterministic``.

@@ -73,7 +73,8 @@ def make_step(
         weight = batch["weight"]
 
         def objective(params: Any) -> tuple[jax.Array, Any]:
-            model = nnx.merge(graph, params, state.model_state)
+            # A copy: what the model updates (running averages) must belong to this trace, not to the one outside.
+            model = nnx.merge(graph, params, state.model_state, copy=True)
             logits = model(batch["waveform"], batch["length"], deterministic=False, rngs=key)
             losses = cross_entropy(
                 logits, batch["label"], label_smoothing=label_smoothing, class_weights=class_weights

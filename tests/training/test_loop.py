@@ -225,3 +225,27 @@ def test_checkpoint_of_another_model_is_refused(whole):
     )
     with pytest.raises(checks.CheckpointError):
         checkpoint.load_model(whole[0], other)
+
+
+def test_tensorboard_files_hold_the_curves(tmp_path):
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+
+    from mer_jax.training import TrainingConfig
+    from mer_jax.training.progress import Progress
+
+    record = {
+        "epoch": 3,
+        "train": {"loss": 0.5},
+        "validation": {"loss": 0.75, "accuracy": 0.5, "auc": None},
+        "audio_s_per_s": 1.0,
+    }
+    with Progress(TrainingConfig(tensorboard=True), 4, shown=False, run_dir=tmp_path) as shown:
+        shown.end_epoch(record, best=True)
+    (file,) = (tmp_path / "tensorboard").iterdir()
+    found = {
+        value.tag: (event.step, value.simple_value)
+        for event in LegacyEventFileLoader(str(file)).Load()
+        for value in event.summary.value
+    }
+    assert found == {"train/loss": (3, 0.5), "validation/loss": (3, 0.75), "validation/accuracy": (3, 0.5)}

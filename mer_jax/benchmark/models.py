@@ -1,0 +1,228 @@
+"""Suite ``models``: forward passes and training steps of the study's models against PyTorch on the same device.
+
+A training step is forward, backward and AdamW. On an accelerator the data is already there, as it is in training from device
+memory; Keras joins as a peer where it is installed with the issue of its baseline.
+"""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from mer_jax.benchmark.engine import Contender, Measurement, Plan, measure
+from mer_jax.benchmark.machine import load_average
+from mer_jax.benchmark.peers_torch_models import torch_contenders
+from mer_jax.benchmark.results import Report
+from mer_jax.models.dense import DenseNet
+from mer_jax.models.recurrent import CNNBiLSTM
+from mer_jax.models.vgg19 import VGG19
+from mer_jax.training import step as training_step
+from mer_jax.training.optimizer import OptimizerConfig, build
+
+SUMMARY = "models: forward passes and training steps against PyTorch"
+
+CLASSES = 5
+# Operations of one 224 x 224 picture through the sixteen convolutions: 2 x 19.51e9 multiply-adds.
+VGG19_FLOPS_224 = 39.02e9
+
+Row = dict[str, Any]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the suite."""
+    parser.add_argument("--cases", nargs="+", choices=sorted(CASES), help="which rows; default: all")
+    parser.add_argument(
+        "--vgg-batch", nargs="+", type=int, help="batches of VGG19; default 8 (CPU), 128 (accelerator)"
+    )
+
+
+def run(args: argparse.Namespace, on_row: Callable[[Report], None]) -> Report:
+    """Measure the chosen cases."""
+    accelerator = jax.default_backend() != "cpu"
+    plan = Plan(rounds=5 if args.quick else 15, budget_s=5.0 if args.quick else 20.0)
+    matmul = {name: _matmul_tflop_s(name) for name in ("bfloat16", "float32")} if accelerator else {}
+    condition = {
+        "suite": "models",
+        "options": {"quick": args.quick, "cases": args.cases, "vgg_batch": args.vgg_batch},
+        "matmul_tflop_s": matmul,
+        "load_average_before": load_average(),
+    }
+    report = Report(conditions=[condition])
+    batches = args.vgg_batch or ([128] if accelerator else [8])
+    for name in args.cases or CASES:
+        for case in CASES[name](batches, accelerator):
+            report.rows.append(_row(name, case, plan, matmul))
+            on_row(report)
+    condition["load_average_after"] = load_average()
+    return report
+
+
+def _row(name: str, case: "Case", plan: Plan, matmul: dict[str, float]) -> Row:
+    measured: Measurement = measure([case.ours(), *torch_contenders(name, case.parameters)], plan)
+    ours = measured.timings["ours"]
+    peers = {key: t.median_s for key, t in measured.timings.items() if key != "ours"}
+    best = min(peers, key=lambda key: peers[key]) if peers else None
+    row: Row = {
+        "suite": "models",
+        "name": case.name,
+        "ours_s": ours.median_s,
+        "peers": peers,
+        "best_peer": best,
+        "speedup": peers[best] / ours.median_s if best else None,
+        "compile_s": ours.compile_s,
+        "peak_mib": None,
+        "note": "; ".join(f"{peer} failed: {why}" for peer, why in measured.failed.items()),
+        "ours_quartiles_s": ours.quartiles_s,
+        "samples_per_s": case.parameters["batch"] / ours.median_s,
+    }
+    if case.flops and matmul:
+        rate = case.flops / ours.median_s / 1e12
+        row["tflop_s"] = rate
+        row["fraction_of_matmul_rate"] = rate / matmul[case.parameters["dtype"]]
+    return row
+
+
+class Case:
+    """One row: our contender and what the peers need to build theirs.
+
+    Args:
+        name: of the row.
+        ours: builds our contender.
+        parameters: sizes and types, for the peers.
+        flops: operations of a call; 0 where no rate is stated.
+    """
+
+    def __init__(
+        self, name: str, ours: Callable[[], Contender], parameters: dict[str, Any], *, flops: float = 0.0
+    ) -> None:
+        self.name = name
+        self.ours = ours
+        self.parameters = parameters
+        self.flops = flops
+
+
+def _vgg19_forward(batches: list[int], accelerator: bool) -> list[Case]:
+    dtypes = ("bfloat16", "float32") if accelerator else ("float32",)
+    return [
+        Case(
+            f"vgg19_forward b{batch} {dtype}" if accelerator else "vgg19_forward",
+            lambda batch=batch, dtype=dtype: _forward(batch, dtype),
+            {"batch": batch, "dtype": dtype},
+            flops=VGG19_FLOPS_224 * batch,
+        )
+        for batch in batches
+        for dtype in dtypes
+    ]
+
+
+def _forward(batch: int, dtype: str) -> Contender:
+    model = VGG19(num_classes=CLASSES, rngs=nnx.Rngs(0))
+    graph, state = nnx.split(model)
+    images = jax.random.uniform(jax.random.key(0), (batch, 224, 224, 3), jnp.float32, 0, 255)
+    compute = None if dtype == "float32" else jnp.dtype(dtype)
+
+    @jax.jit
+    def forward(state: Any, images: jax.Array) -> jax.Array:
+        module = nnx.merge(graph, state)
+        return module.classify(module.features(images, dtype=compute))
+
+    return Contender("ours", lambda: forward(state, images).block_until_ready(), lambda y: np.asarray(y[:1]))
+
+
+def _training(model: nnx.Module, inputs: dict[str, jax.Array]) -> Contender:
+    """A training step, its state carried from call to call."""
+    optimizer = build(OptimizerConfig(schedule="constant", warmup_fraction=0.0), 1)
+    graph, state = training_step.create(model, optimizer, seed=0)
+    step = jax.jit(training_step.make_step(graph, optimizer), donate_argnums=0)
+    holder = [state]
+
+    def call() -> jax.Array:
+        holder[0] = step(holder[0], inputs)
+        return holder[0].totals["loss"].block_until_ready()
+
+    return Contender("ours", call, np.asarray)
+
+
+class _Direct(nnx.Module):
+    """Lets the training step call a network on features as it calls a model on waveforms."""
+
+    def __init__(self, network: nnx.Module) -> None:
+        self.network = network
+
+    def __call__(
+        self, inputs: jax.Array, lengths: jax.Array, *, deterministic: bool = True, rngs: Any = None
+    ):
+        return self.network(inputs, deterministic=deterministic, rngs=rngs)
+
+
+def _inputs(shape: tuple[int, ...], scale: float = 1.0) -> dict[str, jax.Array]:
+    batch = shape[0]
+    return {
+        "waveform": scale * jax.random.uniform(jax.random.key(1), shape),
+        "length": jnp.full((batch,), shape[1], jnp.int32),
+        "label": jnp.arange(batch, dtype=jnp.int32) % CLASSES,
+        "weight": jnp.ones((batch,)),
+    }
+
+
+def _vgg19_frozen_step(batches: list[int], accelerator: bool) -> list[Case]:
+    def build_case(batch: int) -> Contender:
+        model = _Direct(VGG19(num_classes=CLASSES, rngs=nnx.Rngs(0)))
+        return _training(model, _inputs((batch, 224, 224, 3), 255.0))
+
+    return [
+        Case(
+            f"vgg19_frozen_step b{batch}" if accelerator else "vgg19_frozen_step",
+            lambda batch=batch: build_case(batch),
+            {"batch": batch, "dtype": "float32"},
+        )
+        for batch in batches
+    ]
+
+
+def _cnn_bilstm(frames: int) -> Callable[[list[int], bool], list[Case]]:
+    def build_case() -> Contender:
+        network = CNNBiLSTM(
+            num_features=3,
+            num_classes=CLASSES,
+            num_frames=frames,
+            lstm_units=128,
+            pool="last",
+            rngs=nnx.Rngs(0),
+        )
+        return _training(_Direct(network), _inputs((32, frames, 3)))
+
+    parameters = {"batch": 32, "frames": frames, "dtype": "float32"}
+    return lambda batches, accelerator: [Case(f"cnn_bilstm_{frames}_step", build_case, parameters)]
+
+
+def _dense(batches: list[int], accelerator: bool) -> list[Case]:
+    def build_case() -> Contender:
+        network = DenseNet(num_features=128, num_classes=CLASSES, rngs=nnx.Rngs(0))
+        return _training(_Direct(network), _inputs((32, 128)))
+
+    return [Case("dense_step", build_case, {"batch": 32, "features": 128, "dtype": "float32"})]
+
+
+CASES: dict[str, Callable[[list[int], bool], list[Case]]] = {
+    "vgg19_forward": _vgg19_forward,
+    "vgg19_frozen_step": _vgg19_frozen_step,
+    "cnn_bilstm_216_step": _cnn_bilstm(216),
+    "cnn_bilstm_1292_step": _cnn_bilstm(1292),
+    "dense_step": _dense,
+}
+
+
+def _matmul_tflop_s(dtype: str) -> float:
+    """Rate of an 8192 x 8192 matrix product on random data: the most that this device's units do in this type."""
+    from mer_jax.benchmark.roofline import _best_s
+
+    size = 8192
+    a = jax.random.normal(jax.random.key(0), (size, size), jnp.float32).astype(dtype)
+    precision = jax.lax.Precision.HIGHEST if dtype == "float32" else None
+    product = jax.jit(lambda x: jnp.matmul(x, x, precision=precision))
+    return 2 * size**3 / _best_s(lambda: product(a).block_until_ready()) / 1e12
