@@ -7,6 +7,7 @@ hop_length``. Only whole frames count.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -100,40 +101,78 @@ def fit(y: jax.Array, length: int) -> jax.Array:
 
 
 def reduce_frames(
-    x: Shaped[Array, "*batch samples"],
-    reduce: Callable[..., jax.Array],
-    combine: Callable[[jax.Array, jax.Array], jax.Array],
+    x: Shaped[Array, "samples"],
+    kind: Literal["sum", "max"],
     *,
     frame_length: int,
     hop_length: int,
-    center: bool,
-) -> Shaped[Array, "*batch frames"]:
-    """Reduce every frame, padding with zeros, in one pass over the samples.
+    frames: int,
+    left: int,
+) -> Shaped[Array, "frames"]:
+    """Sum or maximum over each frame of a signal with zeros around it, in one pass over the samples.
 
-    A frame of ``q * hop + r`` samples is ``q`` whole hops and the first ``r`` samples of the next one, so
-    each hop is reduced once (twice when ``r > 0``) however many frames share it.
+    A frame of ``q * hop + r`` samples is ``q`` whole hops and the first ``r`` samples of the next one, so each hop is reduced
+    once (twice when ``r > 0``) however many frames share it, and the padding is never written.
 
     Args:
-        x: values whose identity under ``reduce`` is 0 (sums of anything; maxima of what is not negative).
-        reduce: ``jnp.sum`` or ``jnp.max``: called with ``axis=-1``.
-        combine: ``jnp.add`` or ``jnp.maximum``, the same reduction of two arrays.
-        frame_length: samples.
-        hop_length: samples.
-        center: pad ``frame_length // 2`` zeros on either side.
+        x: values of one clip; not negative for a maximum, so that the zeros around them do not count.
+        kind: the reduction.
+        frame_length: samples in a frame.
+        hop_length: samples between frames.
+        frames: how many.
+        left: zeros before the first sample.
+
+    >>> reduce_frames(jnp.arange(1, 7), "sum", frame_length=3, hop_length=2, frames=3, left=1).tolist()
+    [3, 9, 15]
     """
-    frames = count_frames(x.shape[-1], frame_length=frame_length, hop_length=hop_length, center=center)
+    combine = jnp.add if kind == "sum" else jnp.maximum
     whole, rest = divmod(frame_length, hop_length)
-    num_blocks = frames - 1 + whole + bool(rest)
-    left = frame_length // 2 if center else 0
-    if left:
-        x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(left, 0)])
-    blocks = fit(x, num_blocks * hop_length).reshape(*x.shape[:-1], num_blocks, hop_length)
-    out = _combine_windows(reduce(blocks, axis=-1), combine, whole, frames) if whole else None
+    out = None
+    if whole:
+        hops = _reduce_hops(x, kind, hop_length, hop_length, frames - 1 + whole, left)
+        out = _combine_windows(hops, combine, whole, frames)
     if rest:
-        prefix = reduce(blocks[..., whole : whole + frames, :rest], axis=-1)
-        out = prefix if out is None else combine(out, prefix)
+        hops = _reduce_hops(x, kind, hop_length, rest, frames + whole, left)[whole:]
+        out = hops if out is None else combine(out, hops)
     assert out is not None  # frame_length >= 1, so there are whole hops or a rest
     return out
+
+
+def _reduce_hops(
+    x: jax.Array, kind: Literal["sum", "max"], hop_length: int, width: int, count: int, left: int
+) -> jax.Array:
+    """Reduce the first ``width`` samples of each of ``count`` hops of ``x`` with ``left`` zeros before it and zeros after.
+
+    Hops that the signal fills are a reshape of it; the one that it enters and the one that it leaves are reduced apart.
+    """
+    before = -(-left // hop_length)  # hops with zeros before the signal
+    start = before * hop_length - left  # samples in the last of them
+    full = max(0, min((x.shape[-1] - start) // hop_length, count - before))
+    inside = x[start : start + full * hop_length].reshape(full, hop_length)[:, :width]
+    entered = x[: max(0, start - (hop_length - width))]
+    after = x[start + full * hop_length :][:width]
+    parts = [
+        jnp.zeros((before - 1 if before else 0,), x.dtype),
+        *([_reduce(entered[None], kind)] if before else []),
+        _reduce(inside, kind),
+        _reduce(after[None], kind),
+    ]
+    return fit(jnp.concatenate(parts), count)
+
+
+def _reduce(rows: jax.Array, kind: Literal["sum", "max"]) -> jax.Array:
+    """Reduce each row; an empty one gives 0.
+
+    Rows are folded in half while they can be: that is vectorised where a reduction of the last axis is not, and sums
+    pairwise.
+    """
+    if rows.shape[-1] == 0:
+        return jnp.zeros(rows.shape[:-1], rows.dtype)
+    while rows.shape[-1] > 16 and rows.shape[-1] % 2 == 0:
+        half = rows.shape[-1] // 2
+        first, second = rows[:, :half], rows[:, half:]
+        rows = first + second if kind == "sum" else jnp.maximum(first, second)
+    return jnp.sum(rows, axis=-1, dtype=rows.dtype) if kind == "sum" else jnp.max(rows, axis=-1)
 
 
 def _combine_windows(
@@ -141,8 +180,8 @@ def _combine_windows(
 ) -> jax.Array:
     """Combine ``width`` neighbours along the last axis, for the first ``count`` positions.
 
-    Doubling: ``power[i]`` covers ``size`` neighbours from ``i``; the binary digits of ``width`` say which to
-    join. Log2(width) steps instead of ``width``, which matters for hops of a few samples.
+    Doubling: ``power[i]`` covers ``size`` neighbours from ``i``; the binary digits of ``width`` say which to join.
+    Log2(width) steps instead of ``width``, which matters for hops of a few samples.
     """
     out, covered = None, 0
     power, size = x, 1
@@ -155,5 +194,5 @@ def _combine_windows(
         if size > width:
             break
         power = combine(power[..., : -(size // 2)], power[..., size // 2 :])
-    assert out is not None
+    assert out is not None  # width >= 1 has a binary digit
     return out

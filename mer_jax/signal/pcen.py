@@ -210,7 +210,6 @@ def smooth(
 
 def _smooth_in_turn(x: jax.Array, b: jax.Array, state: jax.Array) -> jax.Array:
     """Frame after frame."""
-
     b = b[:, 0]
 
     def step(state: jax.Array, new: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -14,6 +14,7 @@ import numpy as np
 from mer_jax import checks
 from mer_jax._shapes import Array, ArrayLike, Float, Shaped
 from mer_jax.signal import framing
+from mer_jax.signal.platform import per_clip
 from mer_jax.signal.precision import widen
 from mer_jax.signal.reductions import reduce_clips
 
@@ -53,15 +54,22 @@ def amplitude_envelope(
 
 @partial(jax.jit, static_argnames=("frame_length", "hop_length", "center"))
 def _amplitude_envelope(y: jax.Array, *, frame_length: int, hop_length: int, center: bool) -> jax.Array:
-    peaks = framing.reduce_frames(
-        jnp.abs(widen(y)),
-        jnp.max,
-        jnp.maximum,
-        frame_length=frame_length,
-        hop_length=hop_length,
-        center=center,
+    left, frames = _framing_of(y, frame_length, hop_length, center)
+
+    def clip(y: jax.Array) -> jax.Array:
+        return framing.reduce_frames(
+            jnp.abs(y), "max", frame_length=frame_length, hop_length=hop_length, frames=frames, left=left
+        )
+
+    return per_clip(clip, widen(y))[..., None, :].astype(y.dtype)
+
+
+def _framing_of(y: jax.Array, frame_length: int, hop_length: int, center: bool) -> tuple[int, int]:
+    """Zeros before the first sample, and the number of frames."""
+    frames = framing.count_frames(
+        y.shape[-1], frame_length=frame_length, hop_length=hop_length, center=center
     )
-    return peaks[..., None, :].astype(y.dtype)
+    return (frame_length // 2 if center else 0), frames
 
 
 def rms(
@@ -121,13 +129,18 @@ def rms(
 
 @partial(jax.jit, static_argnames=("frame_length", "hop_length", "center", "pad_mode"))
 def _rms(y: jax.Array, *, frame_length: int, hop_length: int, center: bool, pad_mode: str) -> jax.Array:
-    x = widen(y)
-    if center and pad_mode != "constant":
-        x, center = framing.pad_centered(x, frame_length, mode=pad_mode), False
-    energy = framing.reduce_frames(
-        jnp.square(x), jnp.sum, jnp.add, frame_length=frame_length, hop_length=hop_length, center=center
-    )
-    return _safe_sqrt(energy / frame_length)[..., None, :].astype(y.dtype)
+    left, frames = _framing_of(y, frame_length, hop_length, center)
+
+    def clip(y: jax.Array) -> jax.Array:
+        zeros = left
+        if center and pad_mode != "constant":
+            y, zeros = framing.pad_centered(y, frame_length, mode=pad_mode), 0
+        energy = framing.reduce_frames(
+            jnp.square(y), "sum", frame_length=frame_length, hop_length=hop_length, frames=frames, left=zeros
+        )
+        return _safe_sqrt(energy / frame_length)
+
+    return per_clip(clip, widen(y))[..., None, :].astype(y.dtype)
 
 
 @partial(jax.jit, static_argnames=("frame_length",))
@@ -221,29 +234,25 @@ def _zero_crossing_rate(
     pad: bool,
     zero_pos: bool,
 ) -> jax.Array:
-    negative = x < -threshold
-    crossings = negative[..., 1:] != negative[..., :-1]
-    if not zero_pos:
-        positive = x > threshold
-        crossings |= positive[..., 1:] != positive[..., :-1]
-    # A repeated edge sample never crosses, so padding the signal with it is padding the crossings with zeros.
-    crossings = jnp.pad(crossings, [(0, 0)] * (x.ndim - 1) + [(1, 0)]).astype(jnp.int32)
-    counts = framing.reduce_frames(
-        crossings, jnp.sum, jnp.add, frame_length=frame_length, hop_length=hop_length, center=center
-    )
-    counts = (
-        counts - _first_of_frames(crossings, counts.shape[-1], frame_length, hop_length, center) + int(pad)
-    )
-    # Division by a constant is compiled to multiplication by its rounded inverse; a table keeps count /
-    # frame_length exact.
-    table = jnp.asarray(np.arange(frame_length + 1) / frame_length, x.dtype)
-    return table[counts][..., None, :]
+    left, frames = _framing_of(x, frame_length, hop_length, center)
+    # Division by a constant is compiled to multiplication by its rounded inverse; a table keeps count / frame_length exact.
+    rates = jnp.asarray(np.arange(frame_length + 1) / frame_length, x.dtype)
 
+    def clip(y: jax.Array, threshold: jax.Array) -> jax.Array:
+        negative = y < -threshold
+        crosses = negative[1:] != negative[:-1]
+        if not zero_pos:
+            positive = y > threshold
+            crosses |= positive[1:] != positive[:-1]
+        crosses = crosses.astype(
+            jnp.int32
+        )  # [n]: between samples n and n + 1, of which a frame has one less than samples
+        # A repeated edge sample never crosses, so padding the signal with it is padding the crossings with zeros.
+        counts = framing.reduce_frames(
+            crosses, "sum", frame_length=frame_length, hop_length=hop_length, frames=frames, left=left
+        )
+        beyond = framing.fit(crosses[frame_length - 1 - left :: hop_length], frames)
+        return rates[counts - beyond + int(pad)]
 
-def _first_of_frames(
-    x: jax.Array, frames: int, frame_length: int, hop_length: int, center: bool
-) -> jax.Array:
-    """The first value of each zero-padded frame."""
-    left = frame_length // 2 if center else 0
-    padded = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(left, 0)])
-    return padded[..., : 1 + (frames - 1) * hop_length : hop_length]
+    threshold = jnp.broadcast_to(threshold, (*x.shape[:-1], 1))
+    return per_clip(clip, x, threshold)[..., None, :]
