@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import DTypeLike
 
 from mer_jax import checks
 from mer_jax._shapes import Array, ArrayLike, Float
@@ -154,7 +155,7 @@ def _fold(rows: jax.Array, weights: jax.Array, folding: Folding) -> jax.Array:
     return normalize(chroma, norm=folding.norm, axis=1)
 
 
-def _weights(tuning: jax.Array | float, dtype: jnp.dtype, folding: Folding) -> jax.Array:
+def _weights(tuning: jax.Array | float, dtype: DTypeLike, folding: Folding) -> jax.Array:
     """Weights (n_chroma, bins) for a tuning that may be known only when the program runs."""
     tuning = jnp.asarray(tuning, dtype)
     scale = chroma_scale(sr=folding.sr, n_fft=folding.n_fft, n_chroma=folding.n_chroma)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.signal
 from jax import lax
+from jax.typing import DTypeLike
 
 from mer_jax import checks
 from mer_jax._shapes import Array, ArrayLike, Complex, Float
@@ -284,7 +285,7 @@ def build_bank(transform: ConstantQ, *, method: str, num_samples: int) -> Bank:
 
 
 def responder(
-    kernels: tuple[jax.Array, ...], steps: tuple[Step, ...], *, pad_mode: str, dtype: jnp.dtype
+    kernels: tuple[jax.Array, ...], steps: tuple[Step, ...], *, pad_mode: str, dtype: DTypeLike
 ) -> Callable[[jax.Array], Parts]:
     """Return the function that maps one clip, shape (samples,), to the bins' real and imaginary parts.
 

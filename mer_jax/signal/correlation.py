@@ -52,19 +52,27 @@ def correlator(kernel: jax.Array, *, stride: int, min_block: int = 64, splits: i
     copies = -(-min_block // stride)  # outputs a row
     block = copies * stride
     num_pieces = -(-(taps + block - stride) // block)
-    total = num_pieces * block
-    shifted = [jnp.pad(kernel, ((start, total - taps - start), (0, 0))) for start in range(0, block, stride)]
-    pieces = jnp.concatenate(shifted, axis=1).reshape(num_pieces, block, copies * channels)
+    pieces = _shifted_copies(kernel, stride, copies, num_pieces * block)
+    pieces = pieces.reshape(num_pieces, block, copies * channels)
     halved = _halve(pieces, splits if platform() == "cpu" else 0)
 
     def correlate(x: jax.Array, offset: int, num: int) -> jax.Array:
-        num_rows = -(-num // copies)
+        num_rows = max(1, -(-num // copies))
         padded = _rows_needed(halved, num_rows) * block
         x = lax.pad(x, jnp.zeros((), x.dtype), [(offset, padded - offset - x.shape[0], 0)])
         out = _convolve(x.reshape(-1, block), halved, num_rows)
         return out.reshape(-1, channels)[:num]
 
     return correlate
+
+
+def _shifted_copies(kernel: jax.Array, stride: int, copies: int, length: int) -> jax.Array:
+    """Kernel (taps, channels) at 0, ``stride``, 2 ``stride`` ... of ``length`` zeros: (length, copies, channels)."""
+    taps, channels = kernel.shape
+    # Repeated with a period of one stride more than the length, and cut at the length, it moves on by a stride.
+    period = jnp.pad(kernel, ((0, length + stride - taps), (0, 0)))
+    rows = jnp.tile(period, (copies, 1))[: copies * length].reshape(copies, length, channels)
+    return rows.transpose(1, 0, 2)
 
 
 def _halve(pieces: jax.Array, splits: int) -> _Pieces:

@@ -15,6 +15,7 @@ from functools import cache
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from scipy.special import i0e
 
 from mer_jax.signal.correlation import correlator
@@ -102,7 +103,7 @@ def decimated_length(num_samples: int, factor: int) -> int:
     return -(-num_samples // factor)
 
 
-def decimator(factor: int, dtype: jnp.dtype) -> Callable[[jax.Array], jax.Array]:
+def decimator(factor: int, dtype: DTypeLike) -> Callable[[jax.Array], jax.Array]:
     """Return the function that low-passes one clip, shape (samples,), and keeps every ``factor``-th sample.
 
     The gain is 1 (a constant stays a constant). soxr gives ``num_samples / factor`` samples, rounded to nearest; librosa

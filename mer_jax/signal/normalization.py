@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from mer_jax import checks
 from mer_jax._shapes import Array, Float
@@ -34,26 +35,26 @@ def normalize(S: Float[Array, "*dims"], *, norm: float | None, axis: int) -> Flo
     """
     if norm is None:
         return S
-    length = _norm(jnp.abs(S), norm, axis)
-    vanished = length < jnp.finfo(S.dtype).tiny
-    return S / jnp.where(vanished, 1, length)
+    if norm == 0:
+        return S / jnp.maximum(1, jnp.sum(S != 0, axis=axis, keepdims=True, dtype=S.dtype))
+    # Relative to its maximum, a constant here, a quiet slice has powers that do not underflow, and a gradient
+    # whose 1 / norm**2 does not overflow.
+    peak = lax.stop_gradient(jnp.max(jnp.abs(S), axis=axis, keepdims=True))
+    tiny = jnp.finfo(S.dtype).tiny
+    scale = jnp.where(peak < tiny, 1, peak)
+    relative = S / scale
+    length = _norm(jnp.abs(relative), norm, axis)
+    vanished = length * scale < tiny
+    return jnp.where(vanished, S, relative / jnp.where(vanished, 1, length))
 
 
 def _norm(magnitude: jax.Array, norm: float, axis: int) -> jax.Array:
-    if norm == 0:
-        return jnp.sum(magnitude > 0, axis=axis, keepdims=True, dtype=magnitude.dtype)
+    if norm == np.inf:
+        return jnp.max(magnitude, axis=axis, keepdims=True)
     if norm == -np.inf:
         return jnp.min(magnitude, axis=axis, keepdims=True)
-    if norm == 1:
-        return jnp.sum(magnitude, axis=axis, keepdims=True)
-    peak = jnp.max(magnitude, axis=axis, keepdims=True)
-    if norm == np.inf:
-        return peak
-    # Powers are taken relative to the maximum, or quiet slices underflow; its gradient cancels, so it counts
-    # as a constant. Zeros are kept from the power: 0**norm has an infinite slope for norm < 1.
-    peak = jax.lax.stop_gradient(peak)
-    peak = jnp.where(peak < jnp.finfo(magnitude.dtype).tiny, 1, peak)
+    # Zeros are kept from the power: 0**norm has an infinite slope for norm < 1.
     positive = magnitude > 0
-    powers = jnp.where(positive, jnp.where(positive, magnitude / peak, 1) ** norm, 0)
+    powers = jnp.where(positive, jnp.where(positive, magnitude, 1) ** norm, 0)
     total = jnp.sum(powers, axis=axis, keepdims=True)
-    return peak * jnp.where(total > 0, jnp.where(total > 0, total, 1) ** (1 / norm), 0)
+    return jnp.where(total > 0, jnp.where(total > 0, total, 1) ** (1 / norm), 0)

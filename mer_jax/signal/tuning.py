@@ -226,7 +226,7 @@ def _peaks(S: jax.Array, rows: slice, threshold: float) -> tuple[jax.Array, jax.
     shift = jnp.where(usable, -slope / jnp.where(usable, curvature, 1), 0)
     height = here + 0.5 * slope * shift
 
-    floor = threshold * jnp.max(S, axis=0)
+    floor = threshold * jnp.max(S, axis=0, keepdims=True)
     here, below, above = (jnp.where(x > floor, x, 0) for x in (here, below, above))
     return (here > below) & (here >= above), shift, height
 
