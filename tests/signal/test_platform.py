@@ -1,0 +1,52 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mer_jax.signal.platform import per_clip, platform
+
+
+def centred(clip):
+    return clip - jnp.mean(clip)
+
+
+def test_platform_names_where_computation_runs():
+    assert platform() in ("cpu", "gpu", "tpu")
+    with jax.default_device(jax.devices("cpu")[0]):
+        assert platform() == "cpu"
+
+
+@pytest.mark.parametrize("lead", [(), (1,), (5,), (2, 3)])
+def test_every_clip_is_seen_alone(rng, lead):
+    x = rng.standard_normal((*lead, 7)).astype(np.float32)
+    expected = x - x.mean(axis=-1, keepdims=True)
+    np.testing.assert_allclose(per_clip(centred, jnp.asarray(x)), expected, atol=1e-6)
+
+
+def test_several_arrays_of_several_axes_and_a_pytree_of_results(rng):
+    x = rng.standard_normal((2, 3, 4, 5)).astype(np.float32)
+    weights = rng.standard_normal((2, 3, 4, 1)).astype(np.float32)
+    found = per_clip(
+        lambda a, w: {"sum": jnp.sum(a * w), "first": (a * w)[0]},
+        jnp.asarray(x),
+        jnp.asarray(weights),
+        core_ndim=2,
+    )
+    np.testing.assert_allclose(found["sum"], (x * weights).sum(axis=(-1, -2)), rtol=1e-5)
+    np.testing.assert_allclose(found["first"], (x * weights)[..., 0, :], rtol=1e-6)
+
+
+def test_the_loop_is_transparent_to_transformations(rng):
+    x = jnp.asarray(rng.standard_normal((4, 2, 7)).astype(np.float32))
+    expected = x - jnp.mean(x, axis=-1, keepdims=True)
+    np.testing.assert_allclose(jax.jit(lambda x: per_clip(centred, x))(x), expected, atol=1e-6)
+    np.testing.assert_allclose(jax.vmap(lambda x: per_clip(centred, x))(x), expected, atol=1e-6)
+    gradient = jax.grad(lambda x: jnp.sum(per_clip(centred, x) ** 2))(x)
+    np.testing.assert_allclose(gradient, 2 * expected, atol=1e-5)
+
+
+def test_on_a_cpu_clips_take_turns():
+    # Memory for one clip at a time is what lets a batch of any size through.
+    with jax.default_device(jax.devices("cpu")[0]):
+        program = jax.make_jaxpr(lambda x: per_clip(centred, x))(jnp.ones((3, 7)))
+    assert "scan" in str(program)
