@@ -29,7 +29,7 @@ def hz_to_mel(frequencies_hz: np.ndarray | float, *, htk: bool = False) -> np.nd
     """
     hz = np.asarray(frequencies_hz, np.float64)
     if htk:
-        return 2595.0 * np.log10(1.0 + hz / 700.0)
+        return np.asarray(2595.0 * np.log10(1.0 + hz / 700.0))
     logarithmic = _BREAK_MEL + np.log(np.maximum(hz, _BREAK_HZ) / _BREAK_HZ) / _LOG_STEP
     return np.where(hz < _BREAK_HZ, hz / _HZ_PER_MEL, logarithmic)
 
@@ -42,7 +42,7 @@ def mel_to_hz(mels: np.ndarray | float, *, htk: bool = False) -> np.ndarray:
     """
     mel = np.asarray(mels, np.float64)
     if htk:
-        return 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
+        return np.asarray(700.0 * (10.0 ** (mel / 2595.0) - 1.0))
     logarithmic = _BREAK_HZ * np.exp(_LOG_STEP * (np.maximum(mel, _BREAK_MEL) - _BREAK_MEL))
     return np.where(mel < _BREAK_MEL, mel * _HZ_PER_MEL, logarithmic)
 

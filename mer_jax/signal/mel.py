@@ -12,7 +12,7 @@ from mer_jax import checks
 from mer_jax._shapes import Array, ArrayLike, Float, Inexact, Shaped
 from mer_jax.signal import filterbanks
 from mer_jax.signal.compression import power_to_db
-from mer_jax.signal.precision import widen
+from mer_jax.signal.precision import compute_dtype, widen
 from mer_jax.signal.spectra import magnitude_power, map_spectra
 from mer_jax.signal.stft import frame_options
 from mer_jax.signal.windows import WindowSpec
@@ -74,7 +74,7 @@ def melspectrogram(
         S = checks.spectrogram(S)
         fits = n_fft // 2 + 1 == S.shape[-2]
         weights = bank(n_fft=n_fft if fits else 2 * (S.shape[-2] - 1))
-        return _mel_of_spectrogram(S, weights)
+        return _mel_of_spectrogram(S, weights.astype(compute_dtype(S.dtype)))
     assert y is not None  # exactly one is given
     y = checks.waveform(y)
     checks.positive("power", power)
@@ -111,7 +111,7 @@ def _melspectrogram(
 @jax.jit
 def _mel_of_spectrogram(S: jax.Array, weights: jax.Array) -> jax.Array:
     x = widen(jnp.abs(S)) if jnp.iscomplexobj(S) else widen(S)
-    mel = jnp.einsum("mf,...ft->...mt", weights.astype(x.dtype), x, precision=lax.Precision.HIGHEST)
+    mel = jnp.einsum("mf,...ft->...mt", weights, x, precision=lax.Precision.HIGHEST)
     return mel.astype(jnp.real(S).dtype)
 
 
@@ -200,13 +200,14 @@ def mfcc(
     S = checks.spectrogram(S)
     if n_mfcc > S.shape[-2]:
         raise checks.ArgumentError("n_mfcc", f"is {n_mfcc}", expected=f"at most the {S.shape[-2]} mel bands")
-    return _cepstrum(S, filterbanks.dct(n_mfcc, S.shape[-2], dct_type=dct_type, norm=norm, lifter=lifter))
+    basis = filterbanks.dct(n_mfcc, S.shape[-2], dct_type=dct_type, norm=norm, lifter=lifter)
+    return _cepstrum(S, basis.astype(compute_dtype(S.dtype)))
 
 
 @jax.jit
 def _cepstrum(S: jax.Array, basis: jax.Array) -> jax.Array:
     x = widen(S)
-    out = jnp.einsum("km,...mt->...kt", basis.astype(x.dtype), x, precision=lax.Precision.HIGHEST)
+    out = jnp.einsum("km,...mt->...kt", basis, x, precision=lax.Precision.HIGHEST)
     return out.astype(S.dtype)
 
 
