@@ -11,7 +11,7 @@ from mer_jax.evaluation import examples
 from mer_jax.evaluation.examples import FeatureExample
 from mer_jax.frontends import backends
 
-FEATURES = ("time_domain",)
+FEATURES = ("time_domain", "log_mel", "log_cqt", "chroma", "tempogram", "mfcc")
 
 
 def write(

@@ -11,7 +11,9 @@ from mer_jax.frontends.base import Frontend
 from mer_jax.frontends.chroma import Chroma
 from mer_jax.frontends.constantq import CQT, LogCQT
 from mer_jax.frontends.registry import NAMES, build
+from mer_jax.frontends.rhythm import Tempogram
 from mer_jax.frontends.spectrogram import MFCC, LogMel, MelSpectrogram, Spectrogram
+from mer_jax.frontends.statistics import SpectralStatistics
 from mer_jax.frontends.time_domain import TimeDomain
 
 __all__ = [
@@ -23,7 +25,9 @@ __all__ = [
     "LogCQT",
     "LogMel",
     "MelSpectrogram",
+    "SpectralStatistics",
     "Spectrogram",
+    "Tempogram",
     "TimeDomain",
     "build",
 ]

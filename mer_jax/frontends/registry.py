@@ -10,7 +10,9 @@ from mer_jax import checks
 from mer_jax.frontends.base import Frontend
 from mer_jax.frontends.chroma import Chroma
 from mer_jax.frontends.constantq import CQT, LogCQT
+from mer_jax.frontends.rhythm import Tempogram
 from mer_jax.frontends.spectrogram import MFCC, LogMel, MelSpectrogram, Spectrogram
+from mer_jax.frontends.statistics import SpectralStatistics
 from mer_jax.frontends.time_domain import SERIES, TimeDomain
 
 # Name -> class and the options that the name stands for.
@@ -24,6 +26,8 @@ _FRONTENDS: dict[str, tuple[type[Frontend], dict[str, Any]]] = {
     "cqt": (CQT, {}),
     "log_cqt": (LogCQT, {}),
     "chroma": (Chroma, {}),
+    "tempogram": (Tempogram, {}),
+    "spectral_statistics": (SpectralStatistics, {}),
 }
 
 NAMES = tuple(_FRONTENDS)

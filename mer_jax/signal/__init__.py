@@ -8,8 +8,19 @@ from mer_jax.signal.chroma import chroma_cens, chroma_cqt, tonnetz
 from mer_jax.signal.chroma_spectrum import chroma_stft
 from mer_jax.signal.compression import amplitude_to_db, db_to_amplitude, db_to_power, power_to_db
 from mer_jax.signal.constantq import cqt, vqt
+from mer_jax.signal.descriptors import fft_frequencies
 from mer_jax.signal.mel import delta, melspectrogram, mfcc
 from mer_jax.signal.pcen import pcen
+from mer_jax.signal.rhythm import onset_strength, tempo, tempo_frequencies, tempogram
+from mer_jax.signal.spectral import (
+    poly_features,
+    spectral_bandwidth,
+    spectral_centroid,
+    spectral_contrast,
+    spectral_flatness,
+    spectral_flux,
+    spectral_rolloff,
+)
 from mer_jax.signal.stft import istft, spectrogram, stft
 from mer_jax.signal.temporal import amplitude_envelope, rms, zero_crossing_rate
 from mer_jax.signal.tuning import estimate_tuning, pitch_tuning
@@ -25,15 +36,27 @@ __all__ = [
     "db_to_power",
     "delta",
     "estimate_tuning",
+    "fft_frequencies",
     "istft",
     "melspectrogram",
     "mfcc",
+    "onset_strength",
     "pcen",
     "pitch_tuning",
+    "poly_features",
     "power_to_db",
     "rms",
+    "spectral_bandwidth",
+    "spectral_centroid",
+    "spectral_contrast",
+    "spectral_flatness",
+    "spectral_flux",
+    "spectral_rolloff",
     "spectrogram",
     "stft",
+    "tempo",
+    "tempo_frequencies",
+    "tempogram",
     "tonnetz",
     "vqt",
     "zero_crossing_rate",

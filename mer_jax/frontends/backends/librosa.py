@@ -12,7 +12,9 @@ from mer_jax.frontends.backends import unsupported
 from mer_jax.frontends.base import Frontend
 from mer_jax.frontends.chroma import Chroma
 from mer_jax.frontends.constantq import CQT, LogCQT
+from mer_jax.frontends.rhythm import Tempogram
 from mer_jax.frontends.spectrogram import MFCC, LogMel, MelSpectrogram, Spectrogram
+from mer_jax.frontends.statistics import SpectralStatistics
 from mer_jax.frontends.time_domain import TimeDomain
 
 
@@ -102,6 +104,25 @@ def _time_domain(librosa: Any, fe: TimeDomain, y: np.ndarray) -> np.ndarray:
     return np.concatenate([compute[name]() for name in fe.feature_names])
 
 
+def _tempogram(librosa: Any, fe: Tempogram, y: np.ndarray) -> np.ndarray:
+    return librosa.feature.tempogram(y=y, sr=fe.sr, hop_length=fe.hop_length, win_length=fe.win_length)
+
+
+def _statistics(librosa: Any, fe: SpectralStatistics, y: np.ndarray) -> np.ndarray:
+    magnitude = np.abs(librosa.stft(y, n_fft=fe.n_fft, hop_length=fe.hop_length))
+    rise = np.maximum(np.diff(magnitude, axis=1, prepend=magnitude[:, :1]), 0)
+    of = librosa.feature
+    rows = {
+        "spectral_flux": lambda: rise.sum(axis=0, keepdims=True),
+        "spectral_rolloff": lambda: of.spectral_rolloff(S=magnitude, sr=fe.sr),
+        "spectral_centroid": lambda: of.spectral_centroid(S=magnitude, sr=fe.sr),
+        "spectral_bandwidth": lambda: of.spectral_bandwidth(S=magnitude, sr=fe.sr),
+        "spectral_contrast": lambda: of.spectral_contrast(S=magnitude, sr=fe.sr),
+        "spectral_flatness": lambda: of.spectral_flatness(S=magnitude),
+    }
+    return np.concatenate([compute() for compute in rows.values()])
+
+
 _CLIP: dict[type[Frontend], Callable[[Any, Any, np.ndarray], np.ndarray]] = {
     Spectrogram: _spectrogram,
     MelSpectrogram: _mel,
@@ -110,5 +131,7 @@ _CLIP: dict[type[Frontend], Callable[[Any, Any, np.ndarray], np.ndarray]] = {
     CQT: _cqt,
     LogCQT: _log_cqt,
     Chroma: _chroma,
+    Tempogram: _tempogram,
     TimeDomain: _time_domain,
+    SpectralStatistics: _statistics,
 }
