@@ -12,8 +12,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from mer_jax import checks, config, data, frontends, models
-from mer_jax.benchmark import machine
+from mer_jax import checks, config, data, frontends, machine, models
 from mer_jax.config import ExperimentConfig
 from mer_jax.data import pipeline, splits
 from mer_jax.data.atomic import atomic_path

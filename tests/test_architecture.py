@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "mer_jax"
 
 # From the bottom up. A module may import its own layer and those below it.
 LAYERS = [
-    {"_version", "_shapes", "checks"},
+    {"_version", "_shapes", "checks", "machine"},
     {"audio", "signal"},
     {"data", "frontends"},
     {"features"},
@@ -21,7 +21,7 @@ LAYERS = [
     {"config"},
     {"evaluation"},
     {"experiment"},
-    {"predict", "export", "benchmark", "extract"},
+    {"predict", "export", "benchmark", "extract", "demo"},
     {"cli", "__main__"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

@@ -19,7 +19,7 @@ from typing import Any
 import jax
 
 from mer_jax.benchmark.engine import Contender
-from mer_jax.benchmark.machine import environment
+from mer_jax.machine import environment
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")

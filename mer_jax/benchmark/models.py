@@ -14,9 +14,9 @@ import numpy as np
 from flax import nnx
 
 from mer_jax.benchmark.engine import Contender, Measurement, Plan, measure
-from mer_jax.benchmark.machine import load_average
 from mer_jax.benchmark.peers_torch_models import torch_contenders
 from mer_jax.benchmark.results import Report
+from mer_jax.machine import load_average
 from mer_jax.models.dense import DenseNet
 from mer_jax.models.recurrent import CNNBiLSTM
 from mer_jax.models.vgg19 import VGG19

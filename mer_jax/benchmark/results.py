@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mer_jax.benchmark.machine import describe_machine, describe_versions
 from mer_jax.checks import DataError
+from mer_jax.machine import describe_machine, describe_versions
 
 # Every row has these; a suite may add its own.
 ROW_KEYS = (
@@ -33,7 +33,7 @@ class Report:
     """One run's figures and what they were measured on.
 
     Attributes:
-        machine: see :func:`mer_jax.benchmark.machine.describe_machine`.
+        machine: see :func:`mer_jax.machine.describe_machine`.
         versions: package name to version.
         rows: one measured case each; all keys of ``ROW_KEYS`` and whatever else the suite states.
         conditions: one entry a run: options, ceilings, load average, skipped peers.

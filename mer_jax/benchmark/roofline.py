@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
-from mer_jax.benchmark.machine import cores
+from mer_jax.machine import cores
 
 _REPEATS = 7
 _FFT_LENGTH = 2048

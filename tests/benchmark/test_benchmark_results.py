@@ -5,9 +5,9 @@ import platform
 import pytest
 
 from mer_jax.benchmark import results, table
-from mer_jax.benchmark.machine import describe_machine, describe_versions
 from mer_jax.benchmark.results import ROW_KEYS, Report
 from mer_jax.checks import DataError
+from mer_jax.machine import describe_machine, describe_versions
 
 MACHINE = {
     "cpu": "Abacus",

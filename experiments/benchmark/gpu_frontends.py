@@ -1,0 +1,120 @@
+"""Parity and speed of the front-ends on a machine with a GPU, in chunks that each end within nine minutes.
+
+    python experiments/benchmark/gpu_frontends.py --list
+    python experiments/benchmark/gpu_frontends.py --out DIR --chunks parity-1 parity-2
+    python experiments/benchmark/gpu_frontends.py --out DIR                               # all chunks, one after the other
+    python experiments/benchmark/gpu_frontends.py --out DIR --tiny                        # the same chunks at toy sizes
+
+Needs Python 3.12 with jax (CUDA), flax, optax, numpy and scipy; the peers need torch (CUDA), torchaudio and nnAudio. nnAudio is
+one pure-Python wheel that needs torch, numpy and scipy only, and runs from the unopened file:
+
+    pip download nnAudio==0.3.4 --no-deps -d wheels        # elsewhere; carry the folder
+    PYTHONPATH=wheels/nnaudio-0.3.4-py3-none-any.whl python experiments/benchmark/gpu_frontends.py --out DIR
+
+librosa is not needed: parity is measured against the committed reference file. Each chunk writes DIR/CHUNK.json as it goes, so
+that a chunk which is cut off keeps what it measured. Peers run in full float32; nnAudio a second time with TF32.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CHUNK_LIMIT_S = 540
+LAST_START_S = 400  # A suite starts no new case after this, and then names the cases left out.
+# JAX takes its share of the device memory at the start; the rest is for PyTorch, in the same process.
+SHARE_OF_MEMORY = "0.45"
+PEERS = ("nnaudio", "torchaudio", "torch")
+
+FIRST = ["amplitude_envelope", "rms", "zcr", "stft", "mel", "mfcc"]
+SECOND = ["cqt", "chroma_cqt", "tempogram", "numerical_set"]
+
+
+def _suite(transforms: list[str], batches: str, clip_s: str, *more: str) -> list[str]:
+    sizes = ["--batch", *batches.split(), "--clip-s", clip_s]
+    limit = ["--limit-s", str(LAST_START_S)]
+    return ["-m", "mer_jax.benchmark", "frontends", "--transforms", *transforms, *sizes, *limit, *more]
+
+
+def chunks(tiny: bool) -> dict[str, list[str]]:
+    """Arguments of the Python process that each chunk is."""
+    sys.path.insert(0, str(HERE))
+    from parity_cases import CASES
+
+    names = list(CASES)
+    parity = [str(HERE / "parity.py"), "--reference", "file", "--transforms"]
+    many, most, long, most_long = ("1", "2", "1", "1.5") if tiny else ("32 128", "1024", "5", "30")
+    memory, rounds = ("2", ["--rounds", "1"]) if tiny else ("128", [])
+    timing = ["--memory", "none", *rounds]
+    both = [*FIRST, *SECOND]
+    return {
+        "parity-1": [*parity, *(names[:3] if tiny else names[::2])],
+        "parity-2": [*parity, *(names[3:6] if tiny else names[1::2])],
+        "first": _suite(FIRST, f"{many} {most}", long, *timing),
+        "second": _suite(SECOND, f"{many} {most}", long, *timing),
+        "first-long": _suite(FIRST, many, most_long, *timing),
+        "second-long": _suite(SECOND, many, most_long, *timing),
+        "largest": _suite(both, most, most_long, *timing),
+        "memory": _suite(both, memory, most_long, "--memory", "all", "--rounds", "1"),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Parity and speed of the front-ends on a GPU.")
+    parser.add_argument("--out", type=Path, help="folder for the JSON files")
+    parser.add_argument("--chunks", nargs="+", metavar="NAME", help="all, unless named")
+    parser.add_argument("--list", action="store_true", help="print the chunks and stop")
+    parser.add_argument("--tiny", action="store_true", help="toy sizes, to see that every chunk runs")
+    parser.add_argument(
+        "--allow-missing-peers", action="store_true", help="measure although a peer is missing"
+    )
+    args = parser.parse_args()
+    known = chunks(args.tiny)
+    if args.list:
+        print("\n".join(known))
+        return 0
+    if args.out is None:
+        parser.error("--out is required")
+    unknown = set(args.chunks or ()) - set(known)
+    if unknown:
+        parser.error(f"no chunk is called {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE.parents[1]), os.environ.get("PYTHONPATH")])),
+        "XLA_PYTHON_CLIENT_MEM_FRACTION": SHARE_OF_MEMORY,
+    }
+    if not _peers_are_here(environment) and not args.allow_missing_peers:
+        return 2
+    args.out.mkdir(parents=True, exist_ok=True)
+    statuses = {name: _run(name, known[name], args.out, environment) for name in args.chunks or known}
+    print("\n".join(f"{name}: {status}" for name, status in statuses.items()))
+    return 0 if all(status == "done" for status in statuses.values()) else 1
+
+
+def _peers_are_here(environment: dict[str, str]) -> bool:
+    """Say before any time is spent which peers are missing."""
+    code = (
+        "import jax; from mer_jax.benchmark.peers import available;"
+        f"absent = available({PEERS!r})[1]; print('device:', jax.devices()[0].device_kind);"
+        "print(''.join(f'missing: {name} {why}\\n' for name, why in absent.items()), end='');"
+        "raise SystemExit(1 if absent else 0)"
+    )
+    return subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
+
+
+def _run(name: str, arguments: list[str], out: Path, environment: dict[str, str]) -> str:
+    print(f"== {name}", flush=True)
+    start = time.monotonic()
+    command = [sys.executable, *arguments, "--json", str(out / f"{name}.json")]
+    try:
+        done = subprocess.run(command, env=environment, timeout=CHUNK_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        return f"cut off after {CHUNK_LIMIT_S} s"
+    print(f"== {name}: {time.monotonic() - start:.0f} s", flush=True)
+    return "done" if done.returncode == 0 else f"exit status {done.returncode}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
