@@ -179,4 +179,6 @@ def _fill(folder: Path, data: Catalog) -> None:
             }
         )
     manifest.write(folder / "manifest.csv", rows)
-    (folder / "facts.json").write_text(json.dumps({"name": data.name, **data.facts}, indent=2) + "\n", encoding="utf-8")
+    (folder / "facts.json").write_text(
+        json.dumps({"name": data.name, **data.facts}, indent=2) + "\n", encoding="utf-8"
+    )
