@@ -127,7 +127,7 @@ def _chroma_of_audio(
     threshold: float | None,
 ) -> jax.Array:
     wide = widen(y)
-    respond = responder(kernels, steps, pad_mode="constant", dtype=wide.dtype)
+    respond = responder(kernels, steps, pad_mode="constant", num_samples=y.shape[-1], dtype=wide.dtype)
 
     def clip(x: jax.Array) -> jax.Array:
         magnitude = jnp.abs(lax.complex(*respond(x)))

@@ -24,6 +24,7 @@ from mer_jax.signal import framing
 from mer_jax.signal.correlation import correlator
 from mer_jax.signal.cq_kernels import Bank, ConstantQ, Step, Window, exact_bank, octave_bank
 from mer_jax.signal.decimation import decimated_length, decimator
+from mer_jax.signal.first_halving import pays, shortcut
 from mer_jax.signal.frequencies import C1_HZ
 from mer_jax.signal.normalization import check_norm
 from mer_jax.signal.platform import per_clip
@@ -198,7 +199,7 @@ def _transform(
     y: jax.Array, kernels: tuple[jax.Array, ...], *, steps: tuple[Step, ...], pad_mode: str
 ) -> jax.Array:
     y = widen(y)
-    respond = responder(kernels, steps, pad_mode=pad_mode, dtype=y.dtype)
+    respond = responder(kernels, steps, pad_mode=pad_mode, num_samples=y.shape[-1], dtype=y.dtype)
 
     def clip(x: jax.Array) -> jax.Array:
         real, imaginary = respond(x)
@@ -285,34 +286,45 @@ def build_bank(transform: ConstantQ, *, method: str, num_samples: int) -> Bank:
 
 
 def responder(
-    kernels: tuple[jax.Array, ...], steps: tuple[Step, ...], *, pad_mode: str, dtype: DTypeLike
+    kernels: tuple[jax.Array, ...],
+    steps: tuple[Step, ...],
+    *,
+    pad_mode: str,
+    num_samples: int,
+    dtype: DTypeLike,
 ) -> Callable[[jax.Array], Parts]:
-    """Return the function that maps one clip, shape (samples,), to the bins' real and imaginary parts.
+    """Return the function that maps one clip, shape (num_samples,), to the bins' real and imaginary parts.
 
     Both parts have shape (frames, n_bins): what is done with them next is left to the caller. The kernels are laid out
     here, so call this outside the loop over clips.
     """
-    correlators = [
-        correlator(jnp.asarray(kernel, dtype), stride=step.hop_length)
-        for kernel, step in zip(kernels, steps, strict=True)
-    ]
+    kernels = tuple(jnp.asarray(kernel, dtype) for kernel in kernels)
+    correlators = [correlator(k, stride=step.hop_length) for k, step in zip(kernels, steps, strict=True)]
     decimators = {factor: decimator(factor, dtype) for factor in {step.decimation for step in steps} - {1}}
+    frames = _count_frames(num_samples, steps)
+    quarter = None
+    if pad_mode == "constant" and pays(steps, kernels, num_samples):
+        quarter = shortcut(kernels[1], steps[1], dtype)
+
+    def correlate(x: jax.Array, index: int) -> jax.Array:
+        center = steps[index].center
+        if pad_mode == "constant":
+            return correlators[index](x, center, frames)
+        padded = jnp.pad(x, (center, kernels[index].shape[0] - center), mode=pad_mode)
+        return correlators[index](padded, 0, frames)
 
     def respond(x: jax.Array) -> Parts:
-        frames = _count_frames(x.shape[0], steps)
-        real, imaginary = [], []
-        for step, kernel, correlate in zip(steps, kernels, correlators, strict=True):
-            if step.decimation > 1:
-                x = decimators[step.decimation](x)
-            if pad_mode == "constant":
-                out = correlate(x, step.center, frames)
+        outs = []
+        for index, step in enumerate(steps):
+            if quarter is not None and index == 1:
+                out, x = quarter(x, frames)  # x is then at the rate of the next step
             else:
-                sides = (step.center, kernel.shape[0] - step.center)
-                out = correlate(jnp.pad(x, sides, mode=pad_mode), 0, frames)
-            parts = jnp.split(out, 2, axis=1)
-            real.append(parts[0])
-            imaginary.append(parts[1])
-        return jnp.concatenate(real[::-1], axis=1), jnp.concatenate(imaginary[::-1], axis=1)
+                if step.decimation > 1 and (quarter is None or index != 2):
+                    x = decimators[step.decimation](x)
+                out = correlate(x, index)
+            outs.append(out)
+        real, imaginary = zip(*(jnp.split(out, 2, axis=1) for out in reversed(outs)), strict=True)
+        return jnp.concatenate(real, axis=1), jnp.concatenate(imaginary, axis=1)
 
     return respond
 

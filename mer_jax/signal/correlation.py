@@ -51,19 +51,27 @@ def correlator(kernel: jax.Array, *, stride: int, min_block: int = 64, splits: i
     taps, channels = kernel.shape
     copies = -(-min_block // stride)  # outputs a row
     block = copies * stride
-    num_pieces = -(-(taps + block - stride) // block)
-    pieces = _shifted_copies(kernel, stride, copies, num_pieces * block)
-    pieces = pieces.reshape(num_pieces, block, copies * channels)
+    used = taps + block - stride  # samples that a row of outputs reads
+    num_pieces = -(-used // block)
+    length = used if num_pieces == 1 else num_pieces * block
+    pieces = _shifted_copies(kernel, stride, copies, length).reshape(num_pieces, -1, copies * channels)
     halved = _halve(pieces, splits if platform() == "cpu" else 0)
 
     def correlate(x: jax.Array, offset: int, num: int) -> jax.Array:
         num_rows = max(1, -(-num // copies))
         padded = _rows_needed(halved, num_rows) * block
-        x = lax.pad(x, jnp.zeros((), x.dtype), [(offset, padded - offset - x.shape[0], 0)])
-        out = _convolve(x.reshape(-1, block), halved, num_rows)
+        out = _convolve(_surround(x, offset, padded).reshape(-1, block), halved, num_rows)
         return out.reshape(-1, channels)[:num]
 
     return correlate
+
+
+def _surround(x: jax.Array, before: int, length: int) -> jax.Array:
+    """Put ``before`` zeros before ``x``, and zeros after it or cut it, so that ``length`` samples result."""
+    x = x[: length - before]
+    zeros = [jnp.zeros(n, x.dtype) for n in (before, length - before - x.shape[0])]
+    # The barrier makes this one copy in memory: fused into what reads it, every read would test for the edges.
+    return lax.optimization_barrier(jnp.concatenate([zeros[0], x, zeros[1]]))
 
 
 def _shifted_copies(kernel: jax.Array, stride: int, copies: int, length: int) -> jax.Array:
@@ -113,6 +121,7 @@ def _shifted_product(rows: jax.Array, pieces: jax.Array) -> jax.Array:
     """One matrix product with all pieces side by side, then the shifted sum of its column groups."""
     num_pieces, block, columns = pieces.shape
     num_rows = rows.shape[0] - num_pieces + 1
+    rows = rows[:, :block]  # a lone piece may be shorter than a row
     group = max(1, _MAX_PRODUCT_SIZE // (num_rows * columns))
     if group >= num_pieces:
         wide = pieces.transpose(1, 0, 2).reshape(block, -1)

@@ -18,7 +18,7 @@ import numpy as np
 from jax.typing import DTypeLike
 from scipy.special import i0e
 
-from mer_jax.signal.correlation import correlator
+from mer_jax.signal.correlation import Correlator, correlator
 
 # Taps of the half-band filters at odd distances 1, 3, ... from their centre, which is 1/2; all others are zero. The first
 # serve ratios of 4 and 8, the second larger ones.
@@ -104,23 +104,35 @@ def decimated_length(num_samples: int, factor: int) -> int:
 
 
 def decimator(factor: int, dtype: DTypeLike) -> Callable[[jax.Array], jax.Array]:
-    """Return the function that low-passes one clip, shape (samples,), and keeps every ``factor``-th sample.
+    """Return ``decimate(x)``, which low-passes one clip, shape (samples,), and keeps every ``factor``-th sample.
 
     The gain is 1 (a constant stays a constant). soxr gives ``num_samples / factor`` samples, rounded to nearest; librosa
     rounds up and fills with a zero, and so does this.
     """
     filters = decimation_filters(factor)
-    stages = [
-        correlator(jnp.asarray(taps[:, None], dtype), stride=2, min_block=128, splits=1) for taps in filters
-    ]
+    stages = [_halver(taps, dtype) for taps in filters]
 
     def decimate(x: jax.Array) -> jax.Array:
         length = decimated_length(x.shape[0], factor)
         filled = (2 * x.shape[0] + factor) // (2 * factor)
-        for taps, correlate in zip(filters[:-1], stages[:-1], strict=True):
+        for taps, halve in zip(filters[:-1], stages[:-1], strict=True):
             # A stage runs on past the end of its input until its response has died away.
-            x = correlate(x, len(taps) // 2, (x.shape[0] + len(taps)) // 2)[:, 0]
+            x = halve(x, len(taps) // 2, (x.shape[0] + len(taps)) // 2)[:, 0]
         x = stages[-1](x, len(filters[-1]) // 2, filled)[:, 0]
         return jnp.pad(x, (0, length - filled))
 
     return decimate
+
+
+def inner_halver(margin: int, dtype: DTypeLike) -> Callable[[jax.Array], jax.Array]:
+    """Return the 2:1 decimation of a clip that is known, and not zero, for ``margin`` samples beyond either end.
+
+    It maps (margin + samples + margin,) to the samples of the clip alone, (samples / 2 rounded up,).
+    """
+    (taps,) = decimation_filters(2)
+    halve = _halver(taps, dtype)
+    return lambda x: halve(x, len(taps) // 2 - margin, decimated_length(x.shape[0] - 2 * margin, 2))[:, 0]
+
+
+def _halver(taps: np.ndarray, dtype: DTypeLike) -> Correlator:
+    return correlator(jnp.asarray(taps[:, None], dtype), stride=2, min_block=128, splits=1)

@@ -59,7 +59,11 @@ def _hybrid(
     hop_length: int,
 ) -> jax.Array:
     wide = widen(y)
-    respond = responder(kernels, steps, pad_mode="constant", dtype=wide.dtype) if steps else None
+    respond = (
+        responder(kernels, steps, pad_mode="constant", num_samples=y.shape[-1], dtype=wide.dtype)
+        if steps
+        else None
+    )
 
     def clip(x: jax.Array) -> jax.Array:
         parts = []

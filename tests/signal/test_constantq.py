@@ -1,3 +1,5 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import librosa
@@ -8,7 +10,8 @@ from tonal_clips import chords, edge_cases, relative_error
 
 import mer_jax as mj
 from mer_jax.checks import ArgumentError
-from mer_jax.signal import constantq, cq_kernels
+from mer_jax.signal import constantq, cq_kernels, first_halving
+from mer_jax.signal.first_halving import RING
 from mer_jax.signal.frequencies import C1_HZ, cqt_frequencies
 
 # librosa warns where a frame is longer than the clip, and gives the value all the same.
@@ -258,3 +261,22 @@ def test_frequencies():
         cqt_frequencies(5, fmin=100.0, bins_per_octave=24, tuning=0.5),
         librosa.cqt_frequencies(5, fmin=100.0, bins_per_octave=24, tuning=0.5),
     )
+
+
+@pytest.mark.parametrize("samples", [16 * RING, 16 * RING + 1, 30001])
+def test_shortcut_to_the_third_octave_changes_nothing(rng, samples, monkeypatch):
+    y = rng.standard_normal((1, samples)).astype(np.float32)
+    bank = cq_kernels.octave_bank(
+        constantq.describe(sr=22050, hop_length=512, fmin=None, n_bins=84, bins_per_octave=12)
+    )
+
+    kernels = tuple(jnp.asarray(kernel) for kernel in bank.kernels)
+
+    def transform(y):  # the undecorated function, or the second call would find the first one's program
+        whole = partial(constantq._transform.__wrapped__, steps=bank.steps, pad_mode="constant")
+        return jax.jit(whole)(y, kernels)
+
+    assert first_halving.pays(bank.steps, kernels, samples)
+    short = transform(y)
+    monkeypatch.setattr(constantq, "pays", lambda *_: False)
+    assert relative_error(short, transform(y)) < 1e-6

@@ -7,6 +7,7 @@ from tonal_clips import chords, edge_cases
 
 import mer_jax as mj
 from mer_jax.checks import ArgumentError
+from mer_jax.signal.tuning import _masked_median
 
 
 @pytest.mark.parametrize("cents", [-40.0, -17.0, 0.0, 12.0, 33.0])
@@ -60,6 +61,15 @@ def test_clips_without_peaks_are_in_tune():
     assert np.isfinite(np.asarray(mj.signal.estimate_tuning(y))).all()
     # No bin lies between these frequencies.
     assert float(mj.signal.estimate_tuning(chords().astype(np.float32), fmin=101.0, fmax=102.0)) == 0.0
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 500, 501])
+def test_median_is_numpys(rng, count):
+    values = np.round(rng.uniform(0.1, 3.0, 1000), 1).astype(np.float32)  # with many equal ones
+    mask = np.arange(1000) < count
+    median = jax.jit(_masked_median)
+    assert float(median(values, mask)) == pytest.approx(float(np.median(values[:count])), abs=1e-7)
+    assert np.isinf(median(values, np.zeros(1000, bool)))
 
 
 def test_gradient_is_zero():
