@@ -64,7 +64,7 @@ def _commands(argv: Sequence[str]) -> dict[str, Callable[..., int | None]]:
     return dict(sorted(commands.items()))
 
 
-def demo(out: Path = Path("mer_jax_demo"), *, clips: int = 300, epochs: int = 12, seed: int = 0) -> None:
+def demo(out: Path = Path("mer_jax_demo"), *, clips: int = 600, epochs: int = 20, seed: int = 0) -> None:
     """Compose a small synthetic data set, train and evaluate on it, write a report: the main job in one go.
 
     Example: mer-jax demo --out mer_jax_demo
