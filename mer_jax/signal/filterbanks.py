@@ -150,6 +150,10 @@ def dct(
     return rows
 
 
+# Measured on a CPU with 128 filters of 2048 points: 4 groups; 2 and 8 were 10 % slower, 16 and one dense product 70 %.
+_FILTERS_PER_GROUP = 32
+
+
 @dataclass(frozen=True)
 class FilterBank:
     """A filter matrix, ready to be applied to the bins of a few frames or of a whole batch.
@@ -163,28 +167,29 @@ class FilterBank:
 
     weights: np.ndarray
 
-    # Measured with 128 filters of 2048 points: 4 groups; 2 and 8 were 10 % slower, 16 and one dense product 70 %.
-    _FILTERS_PER_GROUP = 32
+    def on_rows(self, x: Float[Array, "rows bins"]) -> Float[Array, "rows filters"]:
+        """Return ``x @ weights.T`` at full precision."""
+        parts = [_product(x[:, first:last], group.T) for first, last, group in self._groups()]
+        return jnp.concatenate(parts, axis=1)
 
-    def __call__(self, rows: Float[Array, "rows bins"]) -> Float[Array, "rows filters"]:
-        """Return ``rows @ weights.T`` at full precision."""
+    def on_columns(self, x: Float[Array, "bins columns"]) -> Float[Array, "filters columns"]:
+        """Return ``weights @ x`` at full precision."""
+        parts = [_product(group, x[first:last]) for first, last, group in self._groups()]
+        return jnp.concatenate(parts, axis=0)
+
+    def _groups(self) -> list[tuple[int, int, np.ndarray]]:
+        """Filters in groups: the first bin that a group covers, the one after the last, and the weights of those bins."""
         if platform() != "cpu":
-            return _product(rows, self.weights)
-        filters = self.weights.shape[0]
-        groups = [
-            self.weights[start : start + self._FILTERS_PER_GROUP]
-            for start in range(0, filters, self._FILTERS_PER_GROUP)
-        ]
-        return jnp.concatenate([_group_product(rows, group) for group in groups], axis=-1)
+            return [(0, self.weights.shape[1], self.weights)]
+        groups = []
+        for start in range(0, self.weights.shape[0], _FILTERS_PER_GROUP):
+            group = self.weights[start : start + _FILTERS_PER_GROUP]
+            (covered,) = np.nonzero(group.any(axis=0))
+            first, last = (int(covered[0]), int(covered[-1]) + 1) if covered.size else (0, 1)
+            groups.append((first, last, group[:, first:last]))
+        return groups
 
 
-def _group_product(rows: jax.Array, weights: np.ndarray) -> jax.Array:
-    (covered,) = np.nonzero(weights.any(axis=0))
-    if covered.size == 0:
-        return jnp.zeros((rows.shape[0], weights.shape[0]), rows.dtype)
-    first, last = covered[0], covered[-1] + 1
-    return _product(rows[:, first:last], weights[:, first:last])
-
-
-def _product(rows: jax.Array, weights: np.ndarray) -> jax.Array:
-    return jnp.matmul(rows, jnp.asarray(weights.T, rows.dtype), precision=lax.Precision.HIGHEST)
+def _product(a: jax.Array | np.ndarray, b: jax.Array | np.ndarray) -> jax.Array:
+    dtype = a.dtype if isinstance(a, jax.Array) else b.dtype  # that of the values, not of the float64 weights
+    return jnp.matmul(jnp.asarray(a, dtype), jnp.asarray(b, dtype), precision=lax.Precision.HIGHEST)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from mer_jax import checks
 from mer_jax._shapes import Array, Float, Shaped
+from mer_jax.signal.platform import platform
 
 #: Names of ``numpy.pad`` modes that depend at most on the samples next to the edge.
 PAD_MODES = ("constant", "edge", "linear_ramp", "reflect", "symmetric")
@@ -163,12 +164,11 @@ def _reduce_hops(
 def _reduce(rows: jax.Array, kind: Literal["sum", "max"]) -> jax.Array:
     """Reduce each row; an empty one gives 0.
 
-    Rows are folded in half while they can be: that is vectorised where a reduction of the last axis is not, and sums
-    pairwise.
+    On a CPU rows are folded in half while they can be: that is vectorised where a reduction of the last axis is not.
     """
     if rows.shape[-1] == 0:
         return jnp.zeros(rows.shape[:-1], rows.dtype)
-    while rows.shape[-1] > 16 and rows.shape[-1] % 2 == 0:
+    while platform() == "cpu" and rows.shape[-1] > 16 and rows.shape[-1] % 2 == 0:
         half = rows.shape[-1] // 2
         first, second = rows[:, :half], rows[:, half:]
         rows = first + second if kind == "sum" else jnp.maximum(first, second)

@@ -12,6 +12,7 @@ from mer_jax import checks
 from mer_jax._shapes import Array, ArrayLike, Float, Inexact, Shaped
 from mer_jax.signal import filterbanks
 from mer_jax.signal.compression import power_to_db
+from mer_jax.signal.platform import per_clip
 from mer_jax.signal.precision import compute_dtype, widen
 from mer_jax.signal.spectra import magnitude_power, map_spectra
 from mer_jax.signal.stft import frame_options
@@ -73,14 +74,15 @@ def melspectrogram(
     if S is not None:
         S = checks.spectrogram(S)
         fits = n_fft // 2 + 1 == S.shape[-2]
-        weights = bank(n_fft=n_fft if fits else 2 * (S.shape[-2] - 1))
-        return _mel_of_spectrogram(S, weights.astype(compute_dtype(S.dtype)))
+        n_fft = n_fft if fits else 2 * (S.shape[-2] - 1)
+        bank(n_fft=n_fft)
+        return _mel_of_spectrogram(S, bank=(sr, n_fft, n_mels, fmin, fmax, htk, norm))
     assert y is not None  # exactly one is given
     y = checks.waveform(y)
     checks.positive("power", power)
     framed = frame_options(y, n_fft, hop_length, win_length, window, center, pad_mode)
-    key = (sr, n_fft, n_mels, fmin, fmax, htk, norm)
     bank(n_fft=n_fft)  # errors in its arguments surface here, not while the program is traced
+    key = (sr, n_fft, n_mels, fmin, fmax, htk, norm)
     return _melspectrogram(y, framed.pop("window"), bank=key, power=float(power), **framed)
 
 
@@ -95,10 +97,9 @@ def _melspectrogram(
     bank: tuple,
     power: float,
 ) -> jax.Array:
-    names = ("sr", "n_fft", "n_mels", "fmin", "fmax", "htk", "norm")
-    project = filterbanks.FilterBank(filterbanks.mel(**dict(zip(names, bank, strict=True))))
+    filters = _filters(bank)
     mel = map_spectra(
-        lambda z: project(magnitude_power(z, power)),
+        lambda z: filters.on_rows(magnitude_power(z, power)),
         widen(y),
         window,
         hop_length=hop_length,
@@ -108,11 +109,15 @@ def _melspectrogram(
     return mel.astype(y.dtype)
 
 
-@jax.jit
-def _mel_of_spectrogram(S: jax.Array, weights: jax.Array) -> jax.Array:
-    x = widen(jnp.abs(S)) if jnp.iscomplexobj(S) else widen(S)
-    mel = jnp.einsum("mf,...ft->...mt", weights, x, precision=lax.Precision.HIGHEST)
-    return mel.astype(jnp.real(S).dtype)
+@partial(jax.jit, static_argnames=("bank",))
+def _mel_of_spectrogram(S: jax.Array, *, bank: tuple) -> jax.Array:
+    S = jnp.abs(S) if jnp.iscomplexobj(S) else S
+    return per_clip(_filters(bank).on_columns, widen(S), core_ndim=2).astype(S.dtype)
+
+
+def _filters(bank: tuple) -> filterbanks.FilterBank:
+    names = ("sr", "n_fft", "n_mels", "fmin", "fmax", "htk", "norm")
+    return filterbanks.FilterBank(filterbanks.mel(**dict(zip(names, bank, strict=True))))
 
 
 def mfcc(

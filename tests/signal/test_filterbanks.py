@@ -83,13 +83,14 @@ def test_applying_filters_in_groups_is_the_matrix_product(rng, monkeypatch, n_me
     bank = filterbanks.FilterBank(weights)
     for platform in ("cpu", "gpu"):
         monkeypatch.setattr(filterbanks, "platform", lambda platform=platform: platform)
-        found = bank(jnp.asarray(power, jnp.float32))
-        np.testing.assert_allclose(found, power @ weights.T, rtol=2e-6)
+        single = jnp.asarray(power, jnp.float32)
+        np.testing.assert_allclose(bank.on_rows(single), power @ weights.T, rtol=2e-6)
+        np.testing.assert_allclose(bank.on_columns(single.T), weights @ power.T, rtol=2e-6)
 
 
 def test_filters_that_cover_nothing_give_zero():
     weights = np.zeros((40, 9))
     weights[0, 3] = 1.0
-    found = filterbanks.FilterBank(weights)(jnp.ones((2, 9)))
+    found = filterbanks.FilterBank(weights).on_rows(jnp.ones((2, 9)))
     np.testing.assert_array_equal(found[:, 0], 1.0)
     np.testing.assert_array_equal(found[:, 1:], 0.0)

@@ -79,3 +79,12 @@ def test_a_signal_shorter_than_a_frame_is_refused():
     with pytest.raises(checks.ArgumentError, match=r"has 10 samples.*at least frame_length=11"):
         framing.check_frames(10, frame_length=11, hop_length=1, center=False)
     framing.check_frames(10, frame_length=11, hop_length=1, center=True)
+
+
+def test_an_accelerator_reduces_to_the_same(rng, monkeypatch):
+    x = jnp.asarray(rng.integers(0, 100, 3000))
+    options = {"frame_length": 256, "hop_length": 64, "frames": 40, "left": 128}
+    expected = [framing.reduce_frames(x, kind, **options) for kind in ("sum", "max")]
+    monkeypatch.setattr(framing, "platform", lambda: "gpu")
+    for kind, values in zip(("sum", "max"), expected, strict=True):
+        np.testing.assert_array_equal(framing.reduce_frames(x, kind, **options), values)
