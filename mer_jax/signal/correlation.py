@@ -2,15 +2,15 @@
 
     out[m, c] = sum_k x[m * stride - offset + k] * kernel[k, c]        (x is zero outside the clip)
 
-The clip is cut into rows of ``block`` samples: a reshape, no frame is ever copied. A kernel longer than a row
-falls into pieces of ``block`` taps, ``kernel[j]``, and
+The clip is cut into rows of ``block`` samples, a reshape that copies nothing, and each row gives the outputs that begin in
+it. A kernel longer than a row falls into pieces of ``block`` taps, ``kernel[j]``, and
 
     out[r] = sum_j rows[r + j] @ kernel[j].
 
-All pieces share one product ``rows @ [kernel[0] | kernel[1] | ...]``, whose column groups are then added with
-a shift of ``j`` rows. This sum over ``j`` is itself a convolution over rows; on a CPU, where multiplications are
-what costs, it is halved as Karatsuba halves a product of polynomials: three convolutions of half the length in
-place of four.
+All pieces share one product ``rows @ [kernel[0] | kernel[1] | ...]``, whose column groups are then added with a shift of
+``j`` rows; no frame is ever copied. (Only where a row has more outputs than samples are frames the smaller array.) This sum
+over ``j`` is itself a convolution over rows; on a CPU, where multiplications are what costs, it can be halved as Karatsuba
+halves a product of polynomials: three convolutions of half the length in place of four.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ _Pieces = jax.Array | tuple["_Pieces", "_Pieces", "_Pieces"]
 # Below four pieces the additions of a Karatsuba step cost what it saves.
 _MIN_PIECES_TO_SPLIT = 4
 
-# Values of the wide product that may exist at once (float32: 16 MiB a clip); more pieces than fit are scanned.
+# Values that one product may add to memory (float32: 16 MiB a clip); more pieces than fit are scanned.
 _MAX_PRODUCT_SIZE = 2**22
 
 Correlator = Callable[[jax.Array, int, int], jax.Array]
@@ -118,18 +118,13 @@ def _convolve(rows: jax.Array, pieces: _Pieces, num_rows: int) -> jax.Array:
 
 
 def _shifted_product(rows: jax.Array, pieces: jax.Array) -> jax.Array:
-    """One matrix product with all pieces side by side, then the shifted sum of its column groups."""
+    """``out[r] = sum_j rows[r + j] @ pieces[j]``, as many pieces at a time as the memory limit allows."""
     num_pieces, block, columns = pieces.shape
     num_rows = rows.shape[0] - num_pieces + 1
     rows = rows[:, :block]  # a lone piece may be shorter than a row
-    group = max(1, _MAX_PRODUCT_SIZE // (num_rows * columns))
+    group = max(1, _MAX_PRODUCT_SIZE // (num_rows * min(block, columns)))
     if group >= num_pieces:
-        wide = pieces.transpose(1, 0, 2).reshape(block, -1)
-        product = jnp.dot(rows, wide, precision=lax.Precision.HIGHEST)
-        return sum(
-            (product[j : j + num_rows, j * columns : (j + 1) * columns] for j in range(1, num_pieces)),
-            start=product[:num_rows, :columns],
-        )
+        return _one_product(rows, pieces)
     num_groups = -(-num_pieces // group)
     missing = num_groups * group - num_pieces
     grouped = jnp.pad(pieces, ((0, missing), (0, 0), (0, 0))).reshape(num_groups, group, block, columns)
@@ -138,7 +133,24 @@ def _shifted_product(rows: jax.Array, pieces: jax.Array) -> jax.Array:
     def add_group(total: jax.Array, step: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
         index, part = step
         seen = lax.dynamic_slice_in_dim(rows, index * group, num_rows + group - 1)
-        return total + _shifted_product(seen, part), None
+        return total + _one_product(seen, part), None
 
     start = jnp.zeros((num_rows, columns), rows.dtype)
     return lax.scan(add_group, start, (jnp.arange(num_groups), grouped))[0]
+
+
+def _one_product(rows: jax.Array, pieces: jax.Array) -> jax.Array:
+    """The same with one matrix product, by that of two ways which moves less memory."""
+    num_pieces, block, columns = pieces.shape
+    num_rows = rows.shape[0] - num_pieces + 1
+    if columns > block:
+        # More outputs than samples a row: copy the samples that each row of outputs reads.
+        rows = jnp.concatenate([rows[j : j + num_rows] for j in range(num_pieces)], axis=1)
+        return jnp.dot(rows, pieces.reshape(-1, columns), precision=lax.Precision.HIGHEST)
+    # Otherwise put the pieces side by side, and add the column groups of the product with their shift.
+    wide = pieces.transpose(1, 0, 2).reshape(block, -1)
+    product = jnp.dot(rows, wide, precision=lax.Precision.HIGHEST)
+    return sum(
+        (product[j : j + num_rows, j * columns : (j + 1) * columns] for j in range(1, num_pieces)),
+        start=product[:num_rows, :columns],
+    )

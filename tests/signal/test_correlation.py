@@ -20,6 +20,7 @@ def by_definition(x, kernel, stride, offset, num):
     [
         (381, 1, 2, 1500),  # decimation
         (256, 6, 8, 700),  # low octaves
+        (256, 12, 8, 700),  # more outputs than samples a row
         (64, 4, 100, 1000),  # kernel shorter than the stride
         (700, 3, 37, 2000),  # stride that is no power of two
         (50, 2, 1, 90),  # every sample
@@ -46,15 +47,16 @@ def test_fewer_outputs_than_the_signal_has(rng):
     np.testing.assert_allclose(found, by_definition(x, kernel, 3, 5, 7), atol=1e-5)
 
 
-def test_many_pieces_are_added_a_group_at_a_time(rng, monkeypatch):
-    x, kernel = jnp.asarray(rng.standard_normal(900), jnp.float32), rng.standard_normal((700, 2))
+@pytest.mark.parametrize("channels", [2, 20])  # fewer and more outputs than samples a row
+def test_many_pieces_are_added_a_group_at_a_time(rng, monkeypatch, channels):
+    x, kernel = jnp.asarray(rng.standard_normal(900), jnp.float32), rng.standard_normal((700, channels))
     kernel = jnp.asarray(kernel, jnp.float32)
 
     def run(x):
         return correlator(kernel, stride=16)(x, 350, 57)
 
     whole = jax.jit(run)(x)
-    monkeypatch.setattr(correlation, "_MAX_PRODUCT_SIZE", 300)
+    monkeypatch.setattr(correlation, "_MAX_PRODUCT_SIZE", 600)
     jax.clear_caches()
     assert "scan" in str(jax.make_jaxpr(run)(x))
     np.testing.assert_allclose(jax.jit(run)(x), whole, atol=1e-4)
