@@ -145,9 +145,25 @@ def _write(out: Any, features: Any, clip: jax.Array, frame: jax.Array | int) -> 
     """Put features (rows, features) into (clips, features, frames) at a clip and frame."""
     # The barrier keeps the arithmetic of `fn` out of the transposing copy, where it would not be vectorised.
     features = lax.optimization_barrier(features)
-    return jax.tree.map(
-        lambda whole, part: lax.dynamic_update_slice(whole, part.T[None], (clip, 0, frame)), out, features
-    )
+    return jax.tree.map(lambda whole, part: _put(whole, part.T[None], clip, frame), out, features)
+
+
+@jax.custom_jvp
+def _put(whole: jax.Array, part: jax.Array, clip: jax.Array, frame: jax.Array | int) -> jax.Array:
+    """``whole`` with ``part`` at (clip, 0, frame), where it was 0."""
+    return lax.dynamic_update_slice(whole, part, (clip, 0, frame))
+
+
+@_put.defjvp
+def _put_jvp(primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+    """The derivative, as a sum: writing over zeros is adding.
+
+    A reverse pass transposes it into one read of the place written; transposing the write itself would also copy all of the
+    result in every step, to clear that place.
+    """
+    whole, part, clip, frame = primals
+    new = lax.dynamic_update_slice(jnp.zeros_like(whole), tangents[1], (clip, 0, frame))
+    return _put(whole, part, clip, frame), tangents[0] + new
 
 
 def magnitude_power(z: jax.Array, power: float) -> jax.Array:

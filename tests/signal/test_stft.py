@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import librosa
@@ -160,6 +162,13 @@ class TestContract:
 
     def test_gradient_is_that_of_the_values(self, function):
         assert_gradient_matches_differences(lambda y: function(y, n_fft=64, hop_length=30), music(600))
+
+    def test_forward_and_reverse_mode_agree(self, function):
+        y, direction = (jnp.asarray(np.stack([music(900, seed=k)] * 2)) for k in (0, 1))
+        short = functools.partial(function, n_fft=64, hop_length=30)
+        value, slope = jax.jvp(short, (y,), (direction,))
+        reverse = jax.grad(lambda y: jnp.real(jnp.vdot(value, short(y))))(y)
+        np.testing.assert_allclose(jnp.real(jnp.vdot(value, slope)), jnp.vdot(reverse, direction), rtol=1e-4)
 
     def test_a_second_batch_costs_no_compilation(self, function):
         first, second = (np.stack([music(4001, seed=k)] * 2) for k in range(2))
