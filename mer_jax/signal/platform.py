@@ -40,7 +40,8 @@ def per_clip(fn: Callable[..., Any], *arrays: jax.Array, core_ndim: int = 1) -> 
     if not lead:
         return fn(*arrays)
     flat = [a.reshape((-1, *a.shape[a.ndim - core_ndim :])) for a in arrays]
-    if platform() == "cpu" and flat[0].shape[0] > 1:
+    one = flat[0].shape[0] == 1  # not known to be so when a program is exported for batches of any size
+    if platform() == "cpu" and not one:
         out = jax.lax.map(lambda clip: fn(*clip), tuple(flat))
     else:
         out = jax.vmap(fn)(*flat)

@@ -2,7 +2,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
+from mer_jax import signal
 from mer_jax.signal.platform import per_clip, platform
 
 
@@ -50,3 +52,12 @@ def test_on_a_cpu_clips_take_turns():
     with jax.default_device(jax.devices("cpu")[0]):
         program = jax.make_jaxpr(lambda x: per_clip(centred, x))(jnp.ones((3, 7)))
     assert "scan" in str(program)
+
+
+@pytest.mark.parametrize("function", [signal.rms, signal.zero_crossing_rate, signal.mfcc, signal.spectrogram])
+def test_a_program_exported_for_any_batch_gives_the_same(rng, function):
+    exported = export.export(jax.jit(function))(
+        jax.ShapeDtypeStruct(export.symbolic_shape("batch, 3000"), jnp.float32)
+    )
+    y = rng.standard_normal((3, 3000)).astype(np.float32)
+    np.testing.assert_allclose(exported.call(y), function(y), rtol=1e-5)
