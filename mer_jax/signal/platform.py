@@ -40,9 +40,7 @@ def per_clip(fn: Callable[..., Any], *arrays: jax.Array, core_ndim: int = 1) -> 
     if not lead:
         return fn(*arrays)
     flat = [a.reshape((-1, *a.shape[a.ndim - core_ndim :])) for a in arrays]
-    one = flat[0].shape[0] == 1  # not known to be so when a program is exported for batches of any size
-    if platform() == "cpu" and not one:
-        out = jax.lax.map(lambda clip: fn(*clip), tuple(flat))
-    else:
-        out = jax.vmap(fn)(*flat)
+    # A batch of any size, as in an exported program, does not equal 1.
+    in_turn = platform() == "cpu" and flat[0].shape[0] != 1
+    out = jax.lax.map(lambda clip: fn(*clip), tuple(flat)) if in_turn else jax.vmap(fn)(*flat)
     return jax.tree.map(lambda x: x.reshape(lead + x.shape[1:]), out)
