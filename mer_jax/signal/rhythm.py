@@ -147,7 +147,7 @@ def tempogram(
     center: bool = True,
     window: str | tuple | float = "hann",
     norm: float | None = np.inf,
-) -> Float[Array, "*batch lags frames"]:
+) -> Float[Array, "*batch lags windows"]:
     """Local autocorrelation of the onset strength: ``sum_k w[k] o[t + k] w[k + l] o[t + k + l]`` for lags ``l``.
 
     Args:
@@ -251,7 +251,7 @@ def tempo(
     ac_size: float = 8.0,
     max_tempo: float | None = 320.0,
     aggregate: Callable[..., jax.Array] | None = jnp.mean,
-) -> Float[Array, "*batch frames"]:
+) -> Float[Array, "*batch estimates"]:
     """Tempo in beats per minute: the lag of the strongest local autocorrelation, weighted by a log-normal prior.
 
     ``argmax_l log(1 + 10^6 tg[l]) - ((log2 bpm[l] - log2 start_bpm) / std_bpm)^2 / 2``. A step function: its gradient is 0.
@@ -293,5 +293,7 @@ def tempo(
     if max_tempo is not None:
         checks.positive("max_tempo", max_tempo)
         prior[: int(np.argmax(bpm < max_tempo))] = -np.inf
-    weighted = jnp.log1p(1e6 * widen(tg)) + jnp.asarray(prior, widen(tg).dtype)[:, None]
+    weighted = jnp.log1p(1e6 * widen(tg)) + jnp.asarray(prior, widen(tg).dtype).reshape(
+        (1,) * (tg.ndim - 2) + (-1, 1)
+    )
     return jnp.asarray(bpm, widen(tg).dtype)[weighted.argmax(axis=-2)]
