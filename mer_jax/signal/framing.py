@@ -103,6 +103,7 @@ def fit(y: jax.Array, length: int) -> jax.Array:
 
 def reduce_frames(
     x: Shaped[Array, "samples"],
+    value: Callable[[jax.Array], jax.Array],
     kind: Literal["sum", "max"],
     *,
     frame_length: int,
@@ -110,37 +111,42 @@ def reduce_frames(
     frames: int,
     left: int,
 ) -> Shaped[Array, "frames"]:
-    """Sum or maximum over each frame of a signal with zeros around it, in one pass over the samples.
+    """Sum or maximum of ``value(x)`` over each frame of a signal with zeros around it, in one pass over the samples.
 
     A frame of ``q * hop + r`` samples is ``q`` whole hops and the first ``r`` samples of the next one, so each hop is reduced
-    once (twice when ``r > 0``) however many frames share it, and the padding is never written.
+    once (twice when ``r > 0``) however many frames share it, and neither the padding nor the values are ever written.
 
     Args:
-        x: values of one clip; not negative for a maximum, so that the zeros around them do not count.
+        x: samples of one clip.
+        value: elementwise; 0 at 0, and not negative for a maximum, so that the zeros around the clip do not count.
         kind: the reduction.
         frame_length: samples in a frame.
         hop_length: samples between frames.
         frames: how many.
         left: zeros before the first sample.
 
-    >>> reduce_frames(jnp.arange(1, 7), "sum", frame_length=3, hop_length=2, frames=3, left=1).tolist()
-    [3, 9, 15]
+    >>> reduce_frames(jnp.arange(1, 7), jnp.square, "sum", frame_length=3, hop_length=2, frames=3, left=1).tolist()
+    [5, 29, 77]
     """
     combine = jnp.add if kind == "sum" else jnp.maximum
+
+    def reduce(rows: jax.Array) -> jax.Array:
+        return _reduce(value(rows), kind)
+
     whole, rest = divmod(frame_length, hop_length)
     out = None
     if whole:
-        hops = _reduce_hops(x, kind, hop_length, hop_length, frames - 1 + whole, left)
+        hops = _reduce_hops(x, reduce, hop_length, hop_length, frames - 1 + whole, left)
         out = _combine_windows(hops, combine, whole, frames)
     if rest:
-        hops = _reduce_hops(x, kind, hop_length, rest, frames + whole, left)[whole:]
+        hops = _reduce_hops(x, reduce, hop_length, rest, frames + whole, left)[whole:]
         out = hops if out is None else combine(out, hops)
     assert out is not None  # frame_length >= 1, so there are whole hops or a rest
     return out
 
 
 def _reduce_hops(
-    x: jax.Array, kind: Literal["sum", "max"], hop_length: int, width: int, count: int, left: int
+    x: jax.Array, reduce: Callable[[jax.Array], jax.Array], hop_length: int, width: int, count: int, left: int
 ) -> jax.Array:
     """Reduce the first ``width`` samples of each of ``count`` hops of ``x`` with ``left`` zeros before it and zeros after.
 
@@ -149,30 +155,27 @@ def _reduce_hops(
     before = -(-left // hop_length)  # hops with zeros before the signal
     start = before * hop_length - left  # samples in the last of them
     full = max(0, min((x.shape[-1] - start) // hop_length, count - before))
-    inside = x[start : start + full * hop_length].reshape(full, hop_length)[:, :width]
-    entered = x[: max(0, start - (hop_length - width))]
-    after = x[start + full * hop_length :][:width]
-    parts = [
-        jnp.zeros((before - 1 if before else 0,), x.dtype),
-        *([_reduce(entered[None], kind)] if before else []),
-        _reduce(inside, kind),
-        _reduce(after[None], kind),
-    ]
+    inside = reduce(x[start : start + full * hop_length].reshape(full, hop_length)[:, :width])
+    entered = reduce(x[: max(0, start - (hop_length - width))][None])
+    after = reduce(x[start + full * hop_length :][:width][None])
+    zeros = jnp.zeros((max(0, before - 1),), inside.dtype)
+    parts = [zeros, entered, inside, after] if before else [inside, after]
     return fit(jnp.concatenate(parts), count)
 
 
 def _reduce(rows: jax.Array, kind: Literal["sum", "max"]) -> jax.Array:
     """Reduce each row; an empty one gives 0.
 
-    On a CPU rows are folded in half while they can be: that is vectorised where a reduction of the last axis is not.
+    On a CPU to a few lanes first, where they divide the row: adding up lanes is vectorised, adding up the last axis is not.
     """
-    if rows.shape[-1] == 0:
-        return jnp.zeros(rows.shape[:-1], rows.dtype)
-    while platform() == "cpu" and rows.shape[-1] > 16 and rows.shape[-1] % 2 == 0:
-        half = rows.shape[-1] // 2
-        first, second = rows[:, :half], rows[:, half:]
-        rows = first + second if kind == "sum" else jnp.maximum(first, second)
-    return jnp.sum(rows, axis=-1, dtype=rows.dtype) if kind == "sum" else jnp.max(rows, axis=-1)
+    count, width = rows.shape
+    if width == 0:
+        return jnp.zeros(count, rows.dtype)
+    reduce = partial(jnp.sum, dtype=rows.dtype) if kind == "sum" else jnp.max
+    lanes = next((n for n in (64, 32, 16) if width % n == 0), 1)
+    if platform() == "cpu" and lanes > 1:
+        rows = reduce(rows.reshape(count, width // lanes, lanes), axis=1)
+    return reduce(rows, axis=-1)
 
 
 def _combine_windows(

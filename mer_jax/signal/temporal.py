@@ -58,7 +58,7 @@ def _amplitude_envelope(y: jax.Array, *, frame_length: int, hop_length: int, cen
 
     def clip(y: jax.Array) -> jax.Array:
         return framing.reduce_frames(
-            jnp.abs(y), "max", frame_length=frame_length, hop_length=hop_length, frames=frames, left=left
+            y, jnp.abs, "max", frame_length=frame_length, hop_length=hop_length, frames=frames, left=left
         )
 
     return per_clip(clip, widen(y))[..., None, :].astype(y.dtype)
@@ -136,7 +136,7 @@ def _rms(y: jax.Array, *, frame_length: int, hop_length: int, center: bool, pad_
         if center and pad_mode != "constant":
             y, zeros = framing.pad_centered(y, frame_length, mode=pad_mode), 0
         energy = framing.reduce_frames(
-            jnp.square(y), "sum", frame_length=frame_length, hop_length=hop_length, frames=frames, left=zeros
+            y, jnp.square, "sum", frame_length=frame_length, hop_length=hop_length, frames=frames, left=zeros
         )
         return _safe_sqrt(energy / frame_length)
 
@@ -244,12 +244,16 @@ def _zero_crossing_rate(
         if not zero_pos:
             positive = y > threshold
             crosses |= positive[1:] != positive[:-1]
-        crosses = crosses.astype(
-            jnp.int32
-        )  # [n]: between samples n and n + 1, of which a frame has one less than samples
-        # A repeated edge sample never crosses, so padding the signal with it is padding the crossings with zeros.
+        # crosses[n] is between samples n and n + 1, so a frame has one less of them than samples. A repeated edge sample never
+        # crosses: padding the signal with it is padding the crossings with zeros.
         counts = framing.reduce_frames(
-            crosses, "sum", frame_length=frame_length, hop_length=hop_length, frames=frames, left=left
+            crosses,
+            lambda c: c.astype(jnp.int32),
+            "sum",
+            frame_length=frame_length,
+            hop_length=hop_length,
+            frames=frames,
+            left=left,
         )
         beyond = framing.fit(crosses[frame_length - 1 - left :: hop_length], frames)
         return rates[counts - beyond + int(pad)]
