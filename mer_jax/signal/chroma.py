@@ -18,9 +18,10 @@ from jax import lax
 from mer_jax import checks
 from mer_jax._shapes import Array, ArrayLike, Float
 from mer_jax.signal.chroma_filters import constantq_to_chroma
-from mer_jax.signal.constantq import build_bank, describe, responder
+from mer_jax.signal.constantq import build_bank, describe
 from mer_jax.signal.correlation import correlator
 from mer_jax.signal.cq_kernels import Step
+from mer_jax.signal.cq_response import responder
 from mer_jax.signal.hybrid_cqt import hybrid_cqt
 from mer_jax.signal.normalization import check_norm, normalize
 from mer_jax.signal.platform import per_clip

@@ -8,23 +8,19 @@ Two methods give two different things:
   itself matters (sinusoids at their true amplitude, kernels cut nowhere); librosa's differs from it by 1 to 2 % of the maximum.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.signal
 from jax import lax
-from jax.typing import DTypeLike
 
 from mer_jax import checks
 from mer_jax._shapes import Array, ArrayLike, Complex, Float
 from mer_jax.signal import framing
-from mer_jax.signal.correlation import correlator
 from mer_jax.signal.cq_kernels import Bank, ConstantQ, Step, Window, exact_bank, octave_bank
-from mer_jax.signal.decimation import decimated_length, decimator
-from mer_jax.signal.first_halving import pays, shortcut
+from mer_jax.signal.cq_response import responder
 from mer_jax.signal.frequencies import C1_HZ
 from mer_jax.signal.normalization import check_norm
 from mer_jax.signal.platform import per_clip
@@ -32,8 +28,6 @@ from mer_jax.signal.precision import widen
 from mer_jax.signal.tuning import for_each_tuning
 
 METHODS = ("librosa", "exact")
-
-Parts = tuple[jax.Array, jax.Array]
 
 
 def cqt(
@@ -57,8 +51,9 @@ def cqt(
     """Constant-Q transform: kernels whose length falls with frequency, so that each spans as many periods.
 
     ``C[k, t] = g[k] sum_n y[t hop + n] conj(w[k, n])``, where ``w[k]`` is a windowed sinusoid of frequency
-    ``fmin 2**(k / bins_per_octave)`` and of ``N[k] = Q sr / f[k]`` samples centred at 0, scaled to unit norm,
-    and ``g[k] = sqrt(N[k])`` (``N[k]`` without ``scale``). See the module's text for ``method``.
+    ``fmin 2**(k / bins_per_octave)`` and of ``N[k] = Q sr / f[k]`` samples centred at 0 (``floor(-N / 2)`` to
+    ``floor(N / 2) - 1``), scaled to unit norm, and ``g[k] = sqrt(N[k])`` (``N[k]`` without ``scale``).
+    ``Q = filter_scale (f[k+1] + f[k-1]) / (f[k+1] - f[k-1])``. See the module's text for ``method``.
 
     Args:
         y: samples, shape (..., samples).
@@ -88,7 +83,7 @@ def cqt(
     Source:
         Brown (1991); Schörkhuber and Klapuri (2010); ``librosa.cqt`` 0.11.
 
-    >>> cqt(jnp.zeros((2, 22050)), n_bins=24).shape
+    >>> cqt(np.zeros((2, 22050)), n_bins=24).shape
     (2, 24, 44)
     """
     return vqt(
@@ -162,7 +157,7 @@ def vqt(
     Source:
         Schörkhuber et al. (2014); ``librosa.vqt`` 0.11.
 
-    >>> vqt(jnp.zeros(22050), n_bins=24, gamma=20.0).shape
+    >>> vqt(np.zeros(22050), n_bins=24, gamma=20.0).shape
     (24, 44)
     """
     y = checks.waveform(y)
@@ -283,56 +278,3 @@ def build_bank(transform: ConstantQ, *, method: str, num_samples: int) -> Bank:
             "y", f"has {num_samples} samples", expected=f"at least {shortest} for these bins and hop_length"
         )
     return bank
-
-
-def responder(
-    kernels: tuple[jax.Array, ...],
-    steps: tuple[Step, ...],
-    *,
-    pad_mode: str,
-    num_samples: int,
-    dtype: DTypeLike,
-) -> Callable[[jax.Array], Parts]:
-    """Return the function that maps one clip, shape (num_samples,), to the bins' real and imaginary parts.
-
-    Both parts have shape (frames, n_bins): what is done with them next is left to the caller. The kernels are laid out
-    here, so call this outside the loop over clips.
-    """
-    kernels = tuple(jnp.asarray(kernel, dtype) for kernel in kernels)
-    correlators = [correlator(k, stride=step.hop_length) for k, step in zip(kernels, steps, strict=True)]
-    decimators = {factor: decimator(factor, dtype) for factor in {step.decimation for step in steps} - {1}}
-    frames = _count_frames(num_samples, steps)
-    quarter = None
-    if pad_mode == "constant" and pays(steps, kernels, num_samples):
-        quarter = shortcut(kernels[1], steps[1], dtype)
-
-    def correlate(x: jax.Array, index: int) -> jax.Array:
-        center = steps[index].center
-        if pad_mode == "constant":
-            return correlators[index](x, center, frames)
-        padded = jnp.pad(x, (center, kernels[index].shape[0] - center), mode=pad_mode)
-        return correlators[index](padded, 0, frames)
-
-    def respond(x: jax.Array) -> Parts:
-        outs = []
-        for index, step in enumerate(steps):
-            if quarter is not None and index == 1:
-                out, x = quarter(x, frames)  # x is then at the rate of the next step
-            else:
-                if step.decimation > 1 and (quarter is None or index != 2):
-                    x = decimators[step.decimation](x)
-                out = correlate(x, index)
-            outs.append(out)
-        real, imaginary = zip(*(jnp.split(out, 2, axis=1) for out in reversed(outs)), strict=True)
-        return jnp.concatenate(real, axis=1), jnp.concatenate(imaginary, axis=1)
-
-    return respond
-
-
-def _count_frames(num_samples: int, steps: tuple[Step, ...]) -> int:
-    """Frames that every octave has; rounding up at a decimation may give the lower ones more."""
-    counts = []
-    for step in steps:
-        num_samples = decimated_length(num_samples, step.decimation)
-        counts.append(1 + num_samples // step.hop_length)
-    return min(counts)

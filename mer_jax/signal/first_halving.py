@@ -9,7 +9,7 @@ whole hop apart. So
   that the next ``D`` passes, both filters are flat to 5e-7; what ``H`` leaves above it, that ``D`` removes.
 
 The recursion also cuts each decimated signal at the ends of the clip, where ``D`` rings on for 95 samples. What is cut off
-there is computed, and subtracted from both results: ``K cut(D y) = (K D) y - K ring`` and ``D cut(D y) = D (H y - ring)``.
+there is computed, and subtracted from both: ``K cut(D y) = (K D) y - K ring`` and ``D cut(D y) = D (H y - ring)``.
 """
 
 from collections.abc import Callable
@@ -70,11 +70,10 @@ def shortcut(
         after = decimate(x[2 * length - side :], 0, RING)[:, 0]
 
         out = at_full_rate(x, 2 * step.center + side, frames)
-        first = min(frames, -(-step.center // hop))  # frames that reach before the clip
+        # The first frames reach before the clip, those from `last` on past its end.
+        first = min(frames, -(-step.center // hop))
+        last = max(0, (length - kernel.shape[0] + step.center) // hop + 1)
         out = out.at[:first].add(-at_half_rate(before, step.center - RING, first))
-        last = max(
-            0, (length - kernel.shape[0] + step.center) // hop + 1
-        )  # the first that reaches past its end
         if last < frames:
             out = out.at[last:].add(-at_half_rate(after, length + step.center - last * hop, frames - last))
 

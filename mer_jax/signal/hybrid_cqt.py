@@ -13,8 +13,9 @@ import numpy as np
 from jax import lax
 
 from mer_jax._shapes import Array, Float
-from mer_jax.signal.constantq import build_bank, responder
+from mer_jax.signal.constantq import build_bank
 from mer_jax.signal.cq_kernels import ConstantQ, Step, check_band, sparse_spectrum
+from mer_jax.signal.cq_response import responder
 from mer_jax.signal.platform import per_clip
 from mer_jax.signal.precision import widen
 from mer_jax.signal.stft import stft

@@ -10,7 +10,7 @@ from tonal_clips import chords, edge_cases, relative_error
 
 import mer_jax as mj
 from mer_jax.checks import ArgumentError
-from mer_jax.signal import constantq, cq_kernels, first_halving
+from mer_jax.signal import constantq, cq_kernels, cq_response, first_halving
 from mer_jax.signal.first_halving import RING
 from mer_jax.signal.frequencies import C1_HZ, cqt_frequencies
 
@@ -263,7 +263,7 @@ def test_frequencies():
     )
 
 
-@pytest.mark.parametrize("samples", [16 * RING, 16 * RING + 1, 30001])
+@pytest.mark.parametrize("samples", [16 * RING + 1, 30000])
 def test_shortcut_to_the_third_octave_changes_nothing(rng, samples, monkeypatch):
     y = rng.standard_normal((1, samples)).astype(np.float32)
     bank = cq_kernels.octave_bank(
@@ -278,5 +278,5 @@ def test_shortcut_to_the_third_octave_changes_nothing(rng, samples, monkeypatch)
 
     assert first_halving.pays(bank.steps, kernels, samples)
     short = transform(y)
-    monkeypatch.setattr(constantq, "pays", lambda *_: False)
+    monkeypatch.setattr(cq_response, "pays", lambda *_: False)
     assert relative_error(short, transform(y)) < 1e-6
