@@ -1,7 +1,8 @@
 """Value and gradient error of every transform, by dtype and mode, as JSON and as docs/parity.md.
 
     python experiments/benchmark/parity.py --json parity.json --markdown docs/parity.md
-    python experiments/benchmark/parity.py --transforms stft cqt
+    python experiments/benchmark/parity.py --transforms stft cqt --json part.json
+    python experiments/benchmark/parity.py --merge part.json rest.json --markdown docs/parity.md
     python experiments/benchmark/parity.py --write-reference          # where librosa is installed
 
 Exit status 0 when every value is within its bound and every gradient finite and right, 1 otherwise.
@@ -10,7 +11,7 @@ Exit status 0 when every value is within its bound and every gradient finite and
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ import jax.numpy as jnp
 import numpy as np
 import parity_reference
 from parity_cases import CASES, Case, energy
+from parity_reference import References
 from parity_table import markdown
 
 from mer_jax.benchmark.engine import describe_error
-from mer_jax.checks import InputError, one_of
+from mer_jax.checks import DataError, InputError, one_of
 from mer_jax.machine import describe_machine, describe_versions
 
 MODES = ("eager", "jit", "vmap", "batched")
@@ -42,6 +44,9 @@ def main(argv: list[str] | None = None) -> int:
     if args.write_reference:
         parity_reference.write()
         return 0
+    if args.merge:
+        document = merged([json.loads(path.read_text()) for path in args.merge])
+        return _finish(document, args.markdown)
     for name in args.transforms:
         one_of("--transforms", name, CASES)
     references = parity_reference.load(args.reference)
@@ -52,33 +57,58 @@ def main(argv: list[str] | None = None) -> int:
         "rows": [],
         "failures": [],
     }
+    judged = {name: judge(CASES[name], references) for name in args.transforms}
+    # JAX (0.10.2) keeps a NumPy constant on the device in the precision it first met it in, and a program of the other
+    # precision that finds it there fails: forget such constants when the precision changes.
+    jax.clear_caches()
     for name in args.transforms:
-        rows = measure(CASES[name], references.inputs[name], references.results[name])
+        row, gradient = judged[name]
+        rows = [row, *measure(CASES[name], references, gradient, args.modes)]
         document["rows"] += rows
         document["failures"] += [_named(row) for row in rows if row["fault"]]
         print(f"{name}: {_worst(rows)}", file=sys.stderr, flush=True)
         if args.json:  # After each transform: a run that is cut off keeps what it measured.
             args.json.write_text(json.dumps(document, indent=1) + "\n")
-    if args.markdown:
-        args.markdown.write_text(markdown(document))
+    return _finish(document, args.markdown)
+
+
+def _finish(document: dict[str, Any], page: Path | None) -> int:
+    if page:
+        page.write_text(markdown(document))
     for failure in document["failures"]:
         print(f"outside its bound: {failure}", file=sys.stderr)
     return 1 if document["failures"] else 0
 
 
-def measure(case: Case, x: np.ndarray, expected: np.ndarray) -> list[Row]:
-    """Rows of one transform: float32 and bfloat16 in each mode, and float64 as the judge of the gradients."""
-    # JAX (0.10.2) keeps a NumPy constant on the device in the precision it first met it in; a program of the other precision
-    # that finds it there fails. Forget such constants whenever the precision changes.
-    jax.clear_caches()
-    with jax.enable_x64(True):
-        row, gradient = _float64_row(case, x, expected)
-    jax.clear_caches()
-    rows = [row]
+def merged(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """The rows of several runs on one machine, in the order of the cases.
+
+    Raises:
+        DataError: machine, versions or references differ.
+    """
+    whole = dict(documents[0])
+    for key in ("machine", "versions", "reference"):
+        if any(document[key] != whole[key] for document in documents):
+            raise DataError(
+                "--merge", f"files differ in {key}", expected="runs of one machine and one set-up"
+            )
+    order = list(CASES)
+    rows = [row for document in documents for row in document["rows"]]
+    whole["rows"] = sorted(rows, key=lambda row: order.index(row["transform"]))
+    whole["failures"] = [failure for document in documents for failure in document["failures"]]
+    return whole
+
+
+def measure(
+    case: Case, references: References, gradient: np.ndarray | None, modes: Sequence[str] = MODES
+) -> list[Row]:
+    """Rows of one transform: float32 and bfloat16 in each mode, the gradients against the float64 one."""
+    rows = []
     for dtype in (jnp.float32, jnp.bfloat16):
         bound = case.bound if dtype == jnp.float32 else max(case.bound, BFLOAT16_BOUND)
-        for mode in MODES:
-            rows.append(_row(case, jnp.asarray(x, dtype), mode, expected, gradient, bound))
+        x = jnp.asarray(references.inputs[case.name], dtype)
+        for mode in modes:
+            rows.append(_row(case, x, mode, references.results[case.name], gradient, bound))
     return rows
 
 
@@ -100,16 +130,17 @@ def _row(
     return row
 
 
-def _float64_row(case: Case, x: np.ndarray, expected: np.ndarray) -> tuple[Row, np.ndarray | None]:
-    """The float64 row, whose gradient is judged by finite differences, and that gradient."""
+def judge(case: Case, references: References) -> tuple[Row, np.ndarray | None]:
+    """The float64 row, whose gradient is judged by finite differences, and that gradient for the other dtypes."""
     row = _blank(case, "float64", "eager", case.bound, "central finite differences")
-    wide = jnp.asarray(x, jnp.float64)
-    total = energy(case)
     try:
-        row["value_error"] = relative_l2(case.ours(wide), expected)
-        gradient = np.asarray(jax.grad(total)(wide))
-        row["gradient_finite"] = bool(np.all(np.isfinite(gradient)))
-        row["gradient_error"] = _finite_difference_error(total, wide, gradient)
+        with jax.enable_x64(True):
+            wide = jnp.asarray(references.inputs[case.name], jnp.float64)
+            total = energy(case)
+            row["value_error"] = relative_l2(case.ours(wide), references.results[case.name])
+            gradient = np.asarray(jax.grad(total)(wide))
+            row["gradient_finite"] = bool(np.all(np.isfinite(gradient)))
+            row["gradient_error"] = _finite_difference_error(total, wide, gradient)
     except Exception as error:
         row["fault"] = describe_error(error)
         return row, None
@@ -198,6 +229,10 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table here")
     parser.add_argument("--transforms", nargs="+", default=list(CASES), metavar="NAME")
+    parser.add_argument(
+        "--merge", nargs="+", type=Path, metavar="FILE", help="measure nothing, join these files"
+    )
+    parser.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
     parser.add_argument("--reference", choices=("auto", "librosa", "file"), default="auto")
     parser.add_argument(
         "--write-reference", action="store_true", help="make the committed reference file anew"

@@ -197,7 +197,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def test_runs_with_nothing_but_the_computing_libraries(tmp_path):
-    hidden = ("librosa", "librosax", "torch", "torchaudio", "nnAudio", "soundfile", "soxr", "grain", "rich")
+    hidden = ("librosa", "librosax", "torch", "torchaudio", "nnAudio", "soundfile", "soxr", "grain")
     code = HIDDEN.format(
         hidden=(*hidden, "tyro", "tensorflow_datasets", "sklearn", "matplotlib", "jaxtyping")
     )
