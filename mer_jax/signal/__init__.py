@@ -8,8 +8,9 @@ from mer_jax.signal.chroma import chroma_cens, chroma_cqt, tonnetz
 from mer_jax.signal.chroma_spectrum import chroma_stft
 from mer_jax.signal.compression import amplitude_to_db, db_to_amplitude, db_to_power, power_to_db
 from mer_jax.signal.constantq import cqt, vqt
+from mer_jax.signal.delta import delta
 from mer_jax.signal.descriptors import fft_frequencies
-from mer_jax.signal.mel import delta, melspectrogram, mfcc
+from mer_jax.signal.mel import melspectrogram, mfcc
 from mer_jax.signal.pcen import pcen
 from mer_jax.signal.rhythm import onset_strength, tempo, tempo_frequencies, tempogram
 from mer_jax.signal.spectral import (
