@@ -47,3 +47,10 @@ def emotify_dir():
     if not path.is_dir():
         pytest.skip("the Emotify development set is not beside this checkout (shared/data/emotify)")
     return path
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forget_programs():
+    """Compiled programs of a finished module: some hundred of them exhaust the mappings a process may have."""
+    yield
+    jax.clear_caches()
