@@ -86,7 +86,7 @@ def test_gradient_is_that_of_plain_autodiff(rng, reverse):
         for a, b in zip(got, expected, strict=True):
             assert float(jnp.abs(b).max()) > 1e-3
             np.testing.assert_allclose(a, b, atol=1e-13, rtol=1e-11)
-        check_grads(jax.jit(ours), args, order=2, modes=["rev"], rtol=1e-4)
+        check_grads(jax.jit(ours), args, order=1, modes=["rev"], rtol=1e-6)
 
 
 @pytest.mark.parametrize("make", [SimpleRNN, LSTM, BiLSTM])
