@@ -2,10 +2,10 @@
 
 ``checkpoints/latest/<step>`` holds weights, optimiser, random key, data position, early stopping and the epochs so far;
 ``checkpoints/best/<step>`` holds the weights of the best epoch. Orbax writes to a temporary name and renames, so a killed
-process leaves no half checkpoint; a checksum over all arrays finds what a disk or a transfer damaged afterwards.
+process leaves no half checkpoint; a checksum over all that is stored finds what a disk or a transfer damaged afterwards.
 """
 
-import shutil
+import json
 import zlib
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class Store:
     def save(self, step: int, arrays: Any, record: dict[str, Any]) -> None:
         """Write a checkpoint: ``arrays`` is a pytree, ``record`` what JSON can hold."""
         arrays = jax.tree.map(np.asarray, arrays)
-        record = record | {"checksum": checksum(arrays)}
+        record = record | {"checksum": checksum(arrays, record)}
         args = {_ARRAYS: self._ocp.args.StandardSave(arrays), _RECORD: self._ocp.args.JsonSave(record)}
         self._manager.save(step, args=self._ocp.args.Composite(**args))
         self._manager.wait_until_finished()
@@ -71,7 +71,7 @@ class Store:
         except Exception as error:
             raise self._damaged(where, f"cannot be read ({type(error).__name__})") from error
         arrays, record = restored[_ARRAYS], restored[_RECORD]
-        if record.get("checksum") != checksum(arrays):
+        if record.pop("checksum", None) != checksum(arrays, record):
             raise self._damaged(where, "does not match its checksum")
         _check_shapes(where, arrays, like)
         return arrays, record
@@ -111,9 +111,9 @@ def _check_shapes(where: Path, arrays: Any, like: Any) -> None:
             )
 
 
-def checksum(arrays: Any) -> str:
-    """CRC-32 over structure, types and bytes of a pytree of arrays."""
-    total = 0
+def checksum(arrays: Any, record: dict[str, Any]) -> str:
+    """CRC-32 over structure, types and bytes of a pytree of arrays, and over a record as JSON."""
+    total = zlib.crc32(json.dumps(record, sort_keys=True).encode())
     for path, leaf in jax.tree_util.tree_leaves_with_path(arrays):
         value = np.ascontiguousarray(leaf)
         head = f"{jax.tree_util.keystr(path)}:{value.dtype}:{value.shape}".encode()
@@ -121,32 +121,22 @@ def checksum(arrays: Any) -> str:
     return f"{total:08x}"
 
 
-def as_dict(state: Any) -> Any:
-    """An ``nnx.State`` as plain nested dictionaries with string keys, as a checkpoint stores it."""
-    return _string_keys(nnx.to_pure_dict(state))
-
-
-def from_dict(state: Any, values: Any) -> None:
-    """Put what :func:`as_dict` gave back into ``state``, an ``nnx.State``."""
-    nnx.replace_by_pure_dict(state, nnx.restore_int_paths(values))
-
-
-def _string_keys(tree: Any) -> Any:
+def string_keys(tree: Any) -> Any:
+    """Nested dictionaries as a checkpoint stores them: a layer's place in a list becomes a string."""
     if isinstance(tree, dict):
-        return {str(key): _string_keys(value) for key, value in tree.items()}
+        return {str(key): string_keys(value) for key, value in tree.items()}
     return tree
 
 
-def exists(run_dir: str | Path) -> bool:
-    """Whether a run folder has a checkpoint to go on from."""
-    folder = Path(run_dir) / FOLDER / "latest"
-    return folder.is_dir() and any(entry.name.isdigit() for entry in folder.iterdir())
+def int_keys(tree: Any) -> Any:
+    """Undo :func:`string_keys`."""
+    return nnx.restore_int_paths(tree)
 
 
 def save_best(store: Store, step: int, params: Any, model_state: Any, record: dict[str, Any]) -> None:
     """Write the weights of the best epoch so far."""
     store.drop_after(step - 1)
-    store.save(step, {"params": as_dict(params), "model_state": as_dict(model_state)}, record)
+    store.save(step, {"params": string_keys(params), "model_state": string_keys(model_state)}, record)
 
 
 def load_model(run_dir: str | Path, model: nnx.Module) -> dict[str, Any]:
@@ -167,17 +157,11 @@ def load_model(run_dir: str | Path, model: nnx.Module) -> dict[str, Any]:
         steps = store.steps()
         if not steps:
             raise checks.CheckpointError(store.path, "is empty", remedy="train the run, or resume it")
-        _, params, rest = split(model)
-        like = {"params": as_dict(params), "model_state": as_dict(rest)}
+        graph, params, rest = split(model)
+        like = {"params": string_keys(params), "model_state": string_keys(rest)}
         arrays, record = store.restore(steps[-1], like)
-        from_dict(params, arrays["params"])
-        from_dict(rest, arrays["model_state"])
-        nnx.update(model, params, rest)
+        trained = nnx.merge(graph, int_keys(arrays["params"]), int_keys(arrays["model_state"]))
+        nnx.update(model, nnx.state(trained))
         return record
     finally:
         store.close()
-
-
-def remove(run_dir: str | Path) -> None:
-    """Delete every checkpoint of a run."""
-    shutil.rmtree(Path(run_dir) / FOLDER, ignore_errors=True)

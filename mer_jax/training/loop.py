@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -15,10 +15,13 @@ from flax import nnx
 from mer_jax import checks
 from mer_jax.training import checkpoint, optimizer
 from mer_jax.training import step as training_step
+from mer_jax.training.loss import balanced_weights
 from mer_jax.training.progress import Progress
 
 Monitor = Literal["loss", "accuracy", "brier", "macro_f1", "mcc", "auc", "ece"]
 _SMALLER_IS_BETTER = ("loss", "brier", "ece")
+# Steps between two looks at the device: often enough that few batches queue up there, too seldom to slow it down.
+_LOOK_EVERY = 16
 
 ScoreFunction = Callable[[np.ndarray, np.ndarray], Mapping[str, Any]]
 
@@ -50,6 +53,7 @@ class TrainingConfig:
                 checks.positive_int(name, getattr(self, name))
             checks.positive_int("checkpoint_every_steps", self.checkpoint_every_steps, minimum=0)
             checks.in_range("label_smoothing", self.label_smoothing, 0.0, 0.99)
+            checks.one_of("monitor", self.monitor, get_args(Monitor))
             checks.one_of("class_weights", self.class_weights, ("none", "balanced"))
 
 
@@ -101,7 +105,7 @@ def fit(
 
     Raises:
         mer_jax.checks.CheckpointError: the latest checkpoint is damaged.
-        mer_jax.checks.InputError: the loss stops being a finite number.
+        mer_jax.checks.TrainingError: the loss or its gradient stops being a finite number; names the step.
     """
     return _Fit(
         model, train_loader, validation_loader, score, training, optimizer_config, Path(run_dir), seed
@@ -130,7 +134,7 @@ class _Fit:
                 graph,
                 transform,
                 label_smoothing=training.label_smoothing,
-                class_weights=_class_weights(train_loader, training),
+                class_weights=self._class_weights(),
             ),
             donate_argnums=0,
         )
@@ -169,8 +173,11 @@ class _Fit:
         for k in range(begun_at, self.steps_per_epoch):
             self._step(next(self.batches))
             self.shown.advance()
+            if self.steps_done % _LOOK_EVERY == 0:
+                self.shown.loss(self._train_scores()["loss"])
             every = self.training.checkpoint_every_steps
             if every and self.steps_done % every == 0 and k + 1 < self.steps_per_epoch:
+                self._train_scores()  # raises rather than save weights that are no numbers
                 self._save()
         record = {"epoch": number, "train": self._train_scores(), "validation": self._validate()}
         seconds = time.perf_counter() - started
@@ -204,12 +211,12 @@ class _Fit:
         self.steps_done += 1
 
     def _train_scores(self) -> dict[str, float]:
-        """The epoch's sums as means: the one place where the host waits for the device."""
-        totals = {name: float(value) for name, value in self.state.totals.items()}
+        """The epoch's sums as means: where the host waits for the device, and sees whether training went wrong."""
+        totals = {name: float(value) for name, value in jax.device_get(self.state.totals).items()}
         if totals["bad_step"] >= 0:
-            raise checks.InputError(
+            raise checks.TrainingError(
                 f"training step {int(totals['bad_step']) + 1}",
-                "the loss is not a finite number",
+                "the loss or its gradient is not a finite number",
                 remedy="lower optimizer.learning_rate, or look at the data of that step",
             )
         weight = totals["weight"]
@@ -243,15 +250,18 @@ class _Fit:
     def _out_of_patience(self) -> bool:
         return bool(self.epochs) and len(self.epochs) - self.best_epoch >= self.training.patience
 
-    def _save(self) -> None:
+    def _arrays(self) -> dict[str, Any]:
+        """The state as a checkpoint stores it."""
         state = self.state
-        arrays = {
-            "params": checkpoint.as_dict(state.params),
-            "model_state": checkpoint.as_dict(state.model_state),
+        return {
+            "params": checkpoint.string_keys(state.params),
+            "model_state": checkpoint.string_keys(state.model_state),
             "opt_state": jax.tree.leaves(state.opt_state),
             "key": state.key,
             "totals": state.totals,
         }
+
+    def _save(self) -> None:
         record = {
             "step": self.steps_done,
             "epochs": self.epochs,
@@ -259,27 +269,17 @@ class _Fit:
             "batches": self.batches.get_state(),
         }
         if self.steps_done not in self.latest.steps():
-            self.latest.save(self.steps_done, arrays, record)
+            self.latest.save(self.steps_done, self._arrays(), record)
 
     def _restore(self) -> None:
-        state = self.state
-        like = {
-            "params": checkpoint.as_dict(state.params),
-            "model_state": checkpoint.as_dict(state.model_state),
-            "opt_state": jax.tree.leaves(state.opt_state),
-            "key": state.key,
-            "totals": state.totals,
-        }
-        arrays, record = self.latest.restore(self.latest.steps()[-1], like)
-        checkpoint.from_dict(state.params, arrays["params"])
-        checkpoint.from_dict(state.model_state, arrays["model_state"])
-        opt_state = jax.tree.unflatten(jax.tree.structure(state.opt_state), arrays["opt_state"])
+        arrays, record = self.latest.restore(self.latest.steps()[-1], self._arrays())
+        arrays = jax.tree.map(jnp.asarray, arrays)
         self.steps_done = record["step"]
         self.state = training_step.TrainState(
-            state.params,
-            state.model_state,
-            opt_state,
-            jnp.asarray(arrays["key"]),
+            checkpoint.int_keys(arrays["params"]),
+            checkpoint.int_keys(arrays["model_state"]),
+            jax.tree.unflatten(jax.tree.structure(self.state.opt_state), arrays["opt_state"]),
+            arrays["key"],
             jnp.asarray(self.steps_done, jnp.int32),
             arrays["totals"],
         )
@@ -297,6 +297,12 @@ class _Fit:
                 "".join(json.dumps(record) + "\n" for record in self.epochs), encoding="utf-8"
             )
 
+    def _class_weights(self) -> jax.Array | None:
+        if self.training.class_weights == "none":
+            return None
+        catalog = self.train_loader.catalog
+        return balanced_weights(catalog.labels[np.asarray(self.train_loader.rows)], len(catalog.classes))
+
     def _finish(self) -> FitResult:
         checkpoint.load_model(self.run_dir, self.model)
         return FitResult(
@@ -306,12 +312,3 @@ class _Fit:
             first_step_s=self.first_step_s,
             compilations=self.step._cache_size(),  # type: ignore[attr-defined]
         )
-
-
-def _class_weights(loader: Any, training: TrainingConfig) -> jax.Array | None:
-    """Clips / (classes * clips of the class), over the training part."""
-    if training.class_weights == "none":
-        return None
-    labels = loader.catalog.labels[np.asarray(loader.rows)]
-    counts = np.bincount(labels, minlength=len(loader.catalog.classes))
-    return jnp.asarray(len(labels) / (len(counts) * np.maximum(counts, 1)), jnp.float32)

@@ -1,7 +1,8 @@
-"""What training minimises, and the sums from which an epoch's training scores come."""
+"""What training minimises, and the Brier score beside it."""
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from mer_jax._shapes import Array, Float, Int
@@ -37,3 +38,15 @@ def brier(
     """
     targets = jax.nn.one_hot(labels, probabilities.shape[-1], dtype=probabilities.dtype)
     return jnp.square(probabilities - targets).sum(axis=-1)
+
+
+def balanced_weights(labels: Int[np.ndarray, " clips"], num_classes: int) -> Float[Array, " classes"]:
+    """Weight of each class, clips / (classes * clips of the class): each class then counts alike, and a clip 1 on average.
+
+    A class without clips gets the weight of a class with one; no loss ever uses it.
+
+    >>> balanced_weights(np.array([0, 0, 0, 1]), 2).round(3).tolist()
+    [0.6669999957084656, 2.0]
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    return jnp.asarray(len(labels) / (num_classes * np.maximum(counts, 1)), jnp.float32)

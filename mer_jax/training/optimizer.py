@@ -16,7 +16,7 @@ class OptimizerConfig:
     learning_rate: float = 1e-3
     """Peak learning rate."""
     weight_decay: float = 1e-4
-    """Decoupled weight decay (AdamW); biases and normalisation parameters are left out."""
+    """Decoupled weight decay (AdamW); biases, normalisation and front-end parameters are left out."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """After the warm-up: cosine decay to zero at the last step, or constant."""
     warmup_fraction: float = 0.05
@@ -55,10 +55,20 @@ def build(config: OptimizerConfig, total_steps: int) -> optax.GradientTransforma
     """
     checks.positive_int("total_steps", total_steps)
     steps = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
-    adamw = optax.adamw(learning_rate(config, total_steps), weight_decay=config.weight_decay, mask=_is_matrix)
+    adamw = optax.adamw(learning_rate(config, total_steps), weight_decay=config.weight_decay, mask=_decayed)
     return optax.chain(*steps, adamw)
 
 
-def _is_matrix(params: optax.Params) -> optax.Params:
-    """True for what weight decay applies to: kernels have two axes or more; biases, scales and shifts have one."""
-    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+def _decayed(params: optax.Params) -> optax.Params:
+    """True for what weight decay applies to: kernels of layers.
+
+    They have two axes or more; biases, scales and shifts have one. What a front-end learns (filters, frequencies, widths)
+    has no reason to be near zero.
+    """
+
+    def decayed(path: tuple, leaf: jax.Array) -> bool:
+        return leaf.ndim > 1 and "frontend" not in jax.tree_util.keystr(
+            path, simple=True, separator="/"
+        ).split("/")
+
+    return jax.tree_util.tree_map_with_path(decayed, params)

@@ -43,11 +43,12 @@ class Progress:
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
+                TextColumn("{task.fields[loss]}"),
                 TextColumn("{task.fields[scores]}"),
                 console=Console(file=sys.stdout),
             )
             self.task = self.bar.add_task(
-                "training", total=self.training.epochs * self.steps_per_epoch, scores=""
+                "training", total=self.training.epochs * self.steps_per_epoch, loss="", scores="no epoch yet"
             )
             self.bar.start()
         return self
@@ -73,6 +74,11 @@ class Progress:
         if self.bar is not None:
             self.bar.advance(self.task)
 
+    def loss(self, value: float) -> None:
+        """Show the mean training loss of the epoch so far."""
+        if self.bar is not None:
+            self.bar.update(self.task, loss=f"loss {value:.3f}")
+
     def end_epoch(self, record: Mapping[str, Any], *, best: bool) -> None:
         """Show the scores of an epoch."""
         if self.writer is not None:
@@ -80,7 +86,7 @@ class Progress:
         if not self.shown:
             return
         if self.bar is not None:
-            self.bar.update(self.task, scores=_scores(record))
+            self.bar.update(self.task, scores=f"last epoch: {_scores(record)}")
             return
         self.epochs_shown += 1
         per_epoch = (time.perf_counter() - self.started) / self.epochs_shown

@@ -40,7 +40,8 @@ class Tones:
 
 def catalog():
     return Catalog(name="tones", classes=CLASSES, ids=tuple(map(str, range(N))), groups=tuple(map(str, range(N))),
-                   labels=(np.arange(N) % 2).astype(np.int32), valence_arousal=None, sr=SR, durations_s=np.ones(N), source=Tones())
+                   labels=(np.arange(N) % 2).astype(np.int32), valence_arousal=None, sr=SR, durations_s=np.ones(N),
+                   source=Tones())
 
 def build():
     rngs = nnx.Rngs(0)
@@ -131,7 +132,8 @@ def test_resuming_in_the_middle_of_an_epoch_changes_no_bit(whole, tmp_path, monk
         train(tmp_path)
     assert saves == [2, 4, 6]
     monkeypatch.undo()
-    train(tmp_path, resume=True)
+    _, result = train(tmp_path, resume=True)
+    assert result.compilations == 1
     assert epochs(tmp_path) == epochs(whole[0])
     for ours, theirs in zip(weights(tmp_path), weights(whole[0]), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -183,8 +185,27 @@ def test_balanced_weights_train_too(tmp_path):
 
 
 def test_a_loss_that_is_not_a_number_stops_with_the_step(tmp_path):
-    with pytest.raises(checks.InputError, match=r"training step \d+: the loss is not a finite number"):
+    with pytest.raises(
+        checks.InputError, match=r"training step \d+: the loss or its gradient is not a finite number"
+    ):
         train(tmp_path, learning_rate=1e38, every=0)
+
+
+def test_weights_that_are_no_numbers_are_never_saved(tmp_path, monkeypatch):
+    from mer_jax.training import loop
+
+    saved, save = [], loop._Fit._save
+
+    def look(self):
+        leaves = namespace["jax"].tree.leaves(self.state.params)
+        saved.append(all(bool(np.isfinite(leaf).all()) for leaf in leaves))
+        save(self)
+
+    monkeypatch.setattr(loop._Fit, "_save", look)
+    with pytest.raises(checks.TrainingError):
+        train(tmp_path, learning_rate=1e38, every=1)
+    assert saved
+    assert all(saved)
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip"])

@@ -1,0 +1,90 @@
+"""The losses against scikit-learn and against their formulas in NumPy, in float64."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn import metrics
+from sklearn.utils.class_weight import compute_class_weight
+
+from mer_jax.training.loss import balanced_weights, brier, cross_entropy
+
+CLASSES = 4
+
+
+@pytest.fixture
+def logits(rng):
+    return 3 * rng.normal(size=(50, CLASSES))
+
+
+@pytest.fixture
+def labels(rng):
+    return rng.integers(0, CLASSES, 50).astype(np.int32)
+
+
+def softmax(logits):
+    exp = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exp / exp.sum(axis=1, keepdims=True)
+
+
+def test_cross_entropy_is_the_log_loss(logits, labels):
+    with jax.enable_x64(True):
+        ours = float(cross_entropy(jnp.asarray(logits), jnp.asarray(labels)).mean())
+    theirs = metrics.log_loss(labels, softmax(logits), labels=range(CLASSES))
+    assert ours == pytest.approx(theirs, rel=1e-12)
+
+
+def test_smoothing_and_weights_are_their_formulas(logits, labels):
+    smoothing, weights = 0.2, np.array([0.5, 1.0, 2.0, 3.0])
+    targets = np.full((50, CLASSES), smoothing / CLASSES)
+    targets[np.arange(50), labels] += 1 - smoothing
+    expected = -(targets * np.log(softmax(logits))).sum(axis=1) * weights[labels]
+    with jax.enable_x64(True):
+        ours = cross_entropy(
+            jnp.asarray(logits),
+            jnp.asarray(labels),
+            label_smoothing=smoothing,
+            class_weights=jnp.asarray(weights),
+        )
+    np.testing.assert_allclose(ours, expected, rtol=1e-12)
+
+
+def test_brier_is_scikit_learns_sum_over_classes(logits, labels):
+    probabilities = softmax(logits)
+    with jax.enable_x64(True):
+        ours = float(brier(jnp.asarray(probabilities), jnp.asarray(labels)).mean())
+    theirs = metrics.brier_score_loss(labels, probabilities, labels=list(range(CLASSES)), scale_by_half=False)
+    assert ours == pytest.approx(theirs, rel=1e-12)
+
+
+def test_brier_falls_as_a_model_improves_where_the_mean_squared_error_of_labels_rises():
+    """The study's figure compares probabilities with class numbers: better predictions make it worse."""
+    labels = np.array([3, 2, 3])
+    poor, good = np.full((3, CLASSES), 0.25), np.eye(CLASSES)[labels]
+
+    def study(probabilities):
+        return np.mean((probabilities - labels[:, None]) ** 2)
+
+    def ours(probabilities):
+        return float(brier(jnp.asarray(probabilities, jnp.float32), jnp.asarray(labels)).mean())
+
+    assert study(good) > study(poor)
+    assert ours(good) == 0 < ours(poor)
+
+
+def test_confident_mistakes_stay_finite():
+    logits = jnp.array([[1e4, -1e4], [-1e4, 1e4]])
+    losses, grad = jax.value_and_grad(lambda x: cross_entropy(x, jnp.array([1, 1])).sum())(logits)
+    assert np.isfinite(losses)
+    assert np.isfinite(grad).all()
+
+
+def test_balanced_weights_are_scikit_learns():
+    labels = np.repeat(np.arange(3), (5, 20, 7)).astype(np.int32)
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=labels)
+    np.testing.assert_allclose(balanced_weights(labels, 3), expected, rtol=1e-6)
+    assert float(balanced_weights(labels, 3)[labels].mean()) == pytest.approx(1.0)
+
+
+def test_a_class_without_clips_has_a_finite_weight():
+    assert np.isfinite(balanced_weights(np.array([0, 0, 2], np.int32), 4)).all()

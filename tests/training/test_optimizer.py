@@ -1,0 +1,100 @@
+"""AdamW against its equations in NumPy; the schedule at its corners; what decays and what does not."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mer_jax import checks
+from mer_jax.training.optimizer import OptimizerConfig, build, learning_rate
+
+
+def test_cosine_schedule_rises_peaks_and_ends_at_zero():
+    schedule = learning_rate(OptimizerConfig(learning_rate=0.1, warmup_fraction=0.2), 100)
+    got = [float(schedule(step)) for step in (0, 10, 20, 60, 100)]
+    np.testing.assert_allclose(got, [0.0, 0.05, 0.1, 0.05, 0.0], atol=1e-8)
+
+
+def test_constant_schedule_without_warm_up():
+    schedule = learning_rate(OptimizerConfig(learning_rate=0.1, schedule="constant", warmup_fraction=0.0), 9)
+    assert [float(schedule(step)) for step in (0, 5, 9)] == pytest.approx([0.1] * 3)
+
+
+def adamw(gradients, start, *, lr, decay, clip, b1=0.9, b2=0.999, eps=1e-8):
+    """Loshchilov & Hutter 2019, algorithm 2, on one array, after clipping by its norm."""
+    w, m, v = start.copy(), np.zeros_like(start), np.zeros_like(start)
+    for t, g in enumerate(gradients, start=1):
+        g = g * min(1.0, clip / np.linalg.norm(g))
+        m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
+        w = w - lr * (m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + eps) + decay * w)
+    return w
+
+
+def test_updates_are_adamws(rng):
+    start, gradients = (
+        rng.normal(size=(3, 4)),
+        rng.normal(size=(5, 3, 4)) * np.array([0.1, 5, 1, 9, 0.3])[:, None, None],
+    )
+    config = OptimizerConfig(
+        learning_rate=0.05, weight_decay=0.1, schedule="constant", warmup_fraction=0.0, clip_norm=2.0
+    )
+    with jax.enable_x64(True):
+        optimizer = build(config, 5)
+        params = {"kernel": jnp.asarray(start)}
+        state = optimizer.init(params)
+        for gradient in gradients:
+            updates, state = optimizer.update({"kernel": jnp.asarray(gradient)}, state, params)
+            params = jax.tree.map(jnp.add, params, updates)
+    expected = adamw(gradients, start, lr=0.05, decay=0.1, clip=2.0)
+    np.testing.assert_allclose(params["kernel"], expected, rtol=1e-9)
+
+
+def test_only_kernels_of_layers_decay():
+    """With gradients of zero, what moves is what decays."""
+    optimizer = build(OptimizerConfig(weight_decay=0.1, schedule="constant", warmup_fraction=0.0), 1)
+    params = {
+        "frontend": {"filters": jnp.ones((2, 2))},
+        "network": {
+            "dense": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)},
+            "norm": {"scale": jnp.ones(2)},
+        },
+    }
+    updates, _ = optimizer.update(jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params)
+    moved = jax.tree.map(lambda update: bool(np.abs(update).max() > 0), updates)
+    assert moved == {
+        "frontend": {"filters": False},
+        "network": {"dense": {"kernel": True, "bias": False}, "norm": {"scale": False}},
+    }
+
+
+def test_zero_clip_norm_does_not_clip():
+    config = {"schedule": "constant", "warmup_fraction": 0.0, "weight_decay": 0.0}
+    params = {"kernel": jnp.ones((1, 1))}
+    states = []
+    for clip_norm in (0.0, 1.0):
+        optimizer = build(OptimizerConfig(clip_norm=clip_norm, **config), 1)
+        _, state = optimizer.update({"kernel": jnp.full((1, 1), 100.0)}, optimizer.init(params), params)
+        states.append(max(float(np.max(leaf)) for leaf in jax.tree.leaves(state)))
+    unclipped, clipped = states
+    assert unclipped == pytest.approx(10.0)  # (1 - b1) 100, the first moment
+    assert clipped == pytest.approx(1.0)  # the count of steps; the moments are smaller
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("learning_rate", 0.0),
+        ("learning_rate", float("nan")),
+        ("weight_decay", -1.0),
+        ("warmup_fraction", 1.0),
+        ("clip_norm", -0.5),
+    ],
+)
+def test_configuration_is_checked(field, value):
+    with pytest.raises(checks.ConfigError, match=rf"optimizer\.{field}"):
+        OptimizerConfig(**{field: value})
+
+
+def test_no_steps_are_refused():
+    with pytest.raises(checks.ArgumentError, match="total_steps"):
+        build(OptimizerConfig(), 0)
