@@ -51,8 +51,10 @@ def chunks(tiny: bool) -> dict[str, list[str]]:
     timing = ["--memory", "none", *rounds]
     both = [*FIRST, *SECOND]
     return {
-        "parity-1": [*parity, *(names[:3] if tiny else names[::2])],
-        "parity-2": [*parity, *(names[3:6] if tiny else names[1::2])],
+        **{
+            f"parity-{i + 1}": [*parity, *(names[2 * i : 2 * i + 2] if tiny else names[i::3])]
+            for i in range(3)
+        },
         "first": _suite(FIRST, f"{many} {most}", long, *timing),
         "second": _suite(SECOND, f"{many} {most}", long, *timing),
         "first-long": _suite(FIRST, many, most_long, *timing),

@@ -141,3 +141,19 @@ def test_the_script_writes_both_files_and_says_that_all_is_well(tmp_path):
     assert "| rms | 1.0e-05 |" in page
     assert "Nothing." in page
     assert '"transform": "zero_crossing_rate"' in (tmp_path / "p.json").read_text()
+
+
+def document(*transforms, **changes):
+    rows = [{"transform": name} for name in transforms]
+    return {"machine": {}, "versions": {}, "reference": "", "rows": rows, "failures": list(transforms)} | changes
+
+
+def test_runs_in_parts_are_joined_in_the_order_of_the_cases(scripts):
+    whole = scripts["parity"].merged([document("stft", "cqt"), document("rms")])
+    assert [row["transform"] for row in whole["rows"]] == ["rms", "stft", "cqt"]
+    assert whole["failures"] == ["stft", "cqt", "rms"]
+
+
+def test_runs_of_two_machines_are_not_joined(scripts):
+    with pytest.raises(ValueError, match="differ in machine"):
+        scripts["parity"].merged([document("rms"), document("stft", machine={"cpu": "other"})])
