@@ -59,6 +59,25 @@ def pad_centered(
     return jnp.pad(y, [(0, 0)] * (y.ndim - 1) + [(half, half)], mode=mode)
 
 
+def padded_section(
+    y: Shaped[Array, "*batch samples"], start: int, stop: int, *, half: int, mode: str
+) -> Shaped[Array, "*batch section"]:
+    """Samples ``start`` to ``stop`` of a signal padded by ``half`` samples on either side, and by zeros after that.
+
+    Zero padding is only written where the section reaches into it, so that a section from the middle stays a view.
+
+    >>> padded_section(jnp.arange(1, 5), 1, 5, half=2, mode="constant").tolist()
+    [0, 1, 2, 3]
+    """
+    no_pad = [(0, 0)] * (y.ndim - 1)
+    if half and mode != "constant":
+        y, half = jnp.pad(y, [*no_pad, (half, half)], mode=mode), 0
+    first, last = start - half, stop - half
+    inside = y[..., max(first, 0) : max(last, 0)]
+    before = min(max(-first, 0), stop - start)
+    return jnp.pad(inside, [*no_pad, (before, stop - start - before - inside.shape[-1])])
+
+
 def split_frames(
     y: Shaped[Array, "*batch samples"], *, frame_length: int, hop_length: int
 ) -> Shaped[Array, "*batch frames frame_length"]:

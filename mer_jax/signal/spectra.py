@@ -65,11 +65,13 @@ def map_spectra(
     lead = y.shape[:-1]
     clips = y.reshape(-1, y.shape[-1])
 
-    def prepare(clip: jax.Array) -> jax.Array:
-        return framing.pad_centered(clip, n_fft, mode=pad_mode) if center else clip
+    half = n_fft // 2 if center else 0
+
+    def section(y: jax.Array, start: int, stop: int) -> jax.Array:
+        return framing.padded_section(y, start, stop, half=half, mode=pad_mode)
 
     run = _map_in_steps if platform() == "cpu" else _map_whole
-    out = run(fn, clips, window, prepare, hop_length, frames)
+    out = run(fn, clips, window, section, hop_length, frames)
     return jax.tree.map(lambda x: x.reshape(*lead, *x.shape[1:]), out)
 
 
@@ -77,13 +79,14 @@ def _map_whole(
     fn: SpectrumFn,
     clips: jax.Array,
     window: jax.Array,
-    prepare: Callable[[jax.Array], jax.Array],
+    section: Callable[[jax.Array, int, int], jax.Array],
     hop_length: int,
     frames: int,
 ) -> Any:
     """All frames of all clips in one transform."""
-    rows = framing.split_frames(prepare(clips), frame_length=window.shape[-1], hop_length=hop_length)
-    rows = rows.reshape(-1, window.shape[-1])
+    n_fft = window.shape[-1]
+    padded = section(clips, 0, n_fft + (frames - 1) * hop_length)
+    rows = framing.split_frames(padded, frame_length=n_fft, hop_length=hop_length).reshape(-1, n_fft)
     out = fn(jnp.fft.rfft(rows * window[None, :]))
     return jax.tree.map(lambda x: x.reshape(clips.shape[0], frames, -1).swapaxes(-1, -2), out)
 
@@ -92,7 +95,7 @@ def _map_in_steps(
     fn: SpectrumFn,
     clips: jax.Array,
     window: jax.Array,
-    prepare: Callable[[jax.Array], jax.Array],
+    section: Callable[[jax.Array, int, int], jax.Array],
     hop_length: int,
     frames: int,
 ) -> Any:
@@ -117,7 +120,6 @@ def _map_in_steps(
 
     def one_clip(out: Any, indexed: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
         index, clip = indexed
-        padded = framing.fit(prepare(clip), overlap + full * fresh + rest * hop_length)
 
         def one_step(carry: tuple[jax.Array, Any], block: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
             tail, out = carry
@@ -126,10 +128,11 @@ def _map_in_steps(
             out = _write(out, fn(spectra(samples, step)), index, number * step)
             return (samples[fresh:], out), None
 
-        blocks = padded[overlap : overlap + full * fresh].reshape(full, fresh)
-        (tail, out), _ = lax.scan(one_step, (padded[:overlap], out), (jnp.arange(full), blocks))
+        blocks = section(clip, overlap, overlap + full * fresh).reshape(full, fresh)
+        (tail, out), _ = lax.scan(one_step, (section(clip, 0, overlap), out), (jnp.arange(full), blocks))
         if rest:
-            samples = jnp.concatenate([tail, padded[overlap + full * fresh :]])
+            last = section(clip, overlap + full * fresh, overlap + full * fresh + rest * hop_length)
+            samples = jnp.concatenate([tail, last])
             out = _write(out, fn(spectra(samples, rest)), index, full * step)
         return out, None
 

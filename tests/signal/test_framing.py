@@ -38,6 +38,17 @@ def test_padding_matches_numpy(rng, mode):
     )
 
 
+@pytest.mark.parametrize("mode", framing.PAD_MODES)
+@pytest.mark.parametrize(
+    ("start", "stop"), [(0, 100), (0, 5), (3, 60), (12, 40), (55, 90), (85, 100), (7, 7)]
+)
+def test_a_section_is_cut_from_the_padded_signal(rng, mode, start, stop):
+    y = rng.standard_normal((2, 50)).astype(np.float32)
+    expected = np.pad(np.pad(y, [(0, 0), (10, 10)], mode=mode), [(0, 0), (0, 30)])[:, start:stop]
+    found = framing.padded_section(jnp.asarray(y), start, stop, half=10, mode=mode)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+
+
 @pytest.mark.parametrize(("frame_length", "hop_length"), FRAMINGS)
 @pytest.mark.parametrize("left", [0, 500, 1024])
 @pytest.mark.parametrize("num_samples", [1, 2049])
