@@ -21,8 +21,8 @@ except ImportError:
         def __class_getitem__(cls, _item: object) -> Any:
             return Any
 
-    Bool = Complex = Float = Inexact = Int = Num = Shaped = _AnyShape  # type: ignore[misc,assignment]
-    Array = PRNGKeyArray = jax.Array  # type: ignore[misc,assignment]
+    Bool = Complex = Float = Inexact = Int = Num = Shaped = _AnyShape
+    Array = PRNGKeyArray = jax.Array  # type: ignore[misc]
 
 # What a signal function accepts: a NumPy array is converted on entry.
 ArrayLike = Array | np.ndarray

@@ -6,6 +6,7 @@ memory; Keras joins as a peer where it is installed with the issue of its baseli
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -110,7 +111,7 @@ def _vgg19_forward(batches: list[int], accelerator: bool) -> list[Case]:
     return [
         Case(
             f"vgg19_forward b{batch} {dtype}" if accelerator else "vgg19_forward",
-            lambda batch=batch, dtype=dtype: _forward(batch, dtype),
+            partial(_forward, batch, dtype),
             {"batch": batch, "dtype": dtype},
             flops=VGG19_FLOPS_224 * batch,
         )
@@ -177,7 +178,7 @@ def _vgg19_frozen_step(batches: list[int], accelerator: bool) -> list[Case]:
     return [
         Case(
             f"vgg19_frozen_step b{batch}" if accelerator else "vgg19_frozen_step",
-            lambda batch=batch: build_case(batch),
+            partial(build_case, batch),
             {"batch": batch, "dtype": "float32"},
         )
         for batch in batches

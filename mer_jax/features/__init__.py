@@ -1,1 +1,1 @@
-""""""
+"""Named feature sets of the study's three approaches."""

@@ -1,5 +1,6 @@
 """Pitch-class front-end."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import jax
@@ -46,7 +47,10 @@ class Chroma(Frontend):
 
     def features(self, waveforms: jax.Array) -> jax.Array:
         """(batch, frames, 12)."""
-        compute = {"cqt": signal.chroma_cqt, "stft": signal.chroma_stft, "cens": signal.chroma_cens}[
-            self.kind
-        ]
+        kinds: dict[str, Callable[..., jax.Array]] = {
+            "cqt": signal.chroma_cqt,
+            "stft": signal.chroma_stft,
+            "cens": signal.chroma_cens,
+        }
+        compute = kinds[self.kind]
         return bins_last(compute(waveforms, sr=self.sr, hop_length=self.hop_length).astype(waveforms.dtype))

@@ -1,7 +1,7 @@
 """Front-ends by the name used in configurations and on the command line."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flax import nnx
@@ -51,7 +51,8 @@ def build(name: str, *, sr: int, options: Mapping[str, Any] | None = None, rngs:
         known = sorted(_options(cls) - {"sr", "rngs", *preset})
         for option in options or {}:
             checks.one_of(f"frontend.options of {name}", option, known)
-        return cls(sr=sr, rngs=rngs, **preset, **(options or {}))
+        make: Callable[..., Frontend] = cls
+        return make(sr=sr, rngs=rngs, **preset, **(options or {}))
     except checks.ArgumentError as error:
         raise checks.ConfigError(
             error.where, error.problem, expected=error.expected, remedy=error.remedy
@@ -66,7 +67,7 @@ def _options(cls: type) -> set[str]:
             break
         if "__init__" not in vars(base):
             continue
-        parameters = inspect.signature(base.__init__).parameters.values()
+        parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
         options |= {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break

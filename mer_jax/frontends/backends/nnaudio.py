@@ -1,10 +1,11 @@
 """nnAudio as a backend: torch computes the features on its device and hands them over by DLPack, without a copy.
 
 Where nnAudio's conventions differ from librosa's, it is told to follow: zero padding, Slaney mel scale and area norm,
-magnitudes, and librosa's quality factor ``Q = (r^2 + 1) / (r^2 - 1)`` for a ratio r between neighbouring constant-Q filters, where
-nnAudio has ``1 / (r - 1)``, 3 % less at 12 bins an octave. Two differences stay in the constant-Q transform: it uses full-length
-kernels at the full sampling rate, so it agrees with ``CQT(method="exact")`` rather than with librosa's octave recursion; and it
-rounds the length of a kernel up to whole samples, which is 4e-4 relative L2 over 84 bins (up to 1e-2 in a single high bin).
+magnitudes, and librosa's quality factor ``Q = (r^2 + 1) / (r^2 - 1)`` for a ratio r between neighbouring constant-Q filters,
+where nnAudio has ``1 / (r - 1)``, 3 % less at 12 bins an octave. Two differences stay in the constant-Q transform: it uses
+full-length kernels at the full sampling rate, so it agrees with ``CQT(method="exact")`` rather than with librosa's octave
+recursion; and it rounds the length of a kernel up to whole samples, which is 4e-4 relative L2 over 84 bins (up to 1e-2 in a
+single high bin).
 """
 
 from collections.abc import Callable
