@@ -100,25 +100,7 @@ def _tempogram(y: jax.Array) -> jax.Array:
 
 
 def _numerical_set(y: jax.Array) -> jax.Array:
-    """All numerical features of the study's second approach, frame by frame, from one STFT: (batch, 75, frames)."""
-    magnitude = signal.spectrogram(y, n_fft=N_FFT, hop_length=HOP)
-    mel = signal.melspectrogram(S=magnitude**2, n_mels=N_MELS)
-    mfcc = signal.mfcc(S=signal.power_to_db(mel), n_mfcc=N_MFCC)
-    parts = (
-        _amplitude_envelope(y),
-        _rms(y),
-        _zcr(y),
-        signal.spectral_flux(S=magnitude),
-        signal.spectral_rolloff(S=magnitude),
-        signal.spectral_centroid(S=magnitude),
-        signal.spectral_bandwidth(S=magnitude),
-        signal.spectral_contrast(S=magnitude),
-        signal.spectral_flatness(S=magnitude),
-        mfcc,
-        signal.delta(mfcc),
-        signal.delta(mfcc, order=2),
-    )
-    return jnp.concatenate(parts, axis=-2)
+    return signal.numerical_features(y, n_fft=N_FFT, hop_length=HOP, n_mels=N_MELS, n_mfcc=N_MFCC)
 
 
 TRANSFORMS: dict[str, Transform] = {

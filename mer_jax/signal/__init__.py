@@ -11,8 +11,9 @@ from mer_jax.signal.constantq import cqt, vqt
 from mer_jax.signal.delta import delta
 from mer_jax.signal.descriptors import fft_frequencies
 from mer_jax.signal.mel import melspectrogram, mfcc
+from mer_jax.signal.numerical import numerical_features, numerical_names
 from mer_jax.signal.pcen import pcen
-from mer_jax.signal.rhythm import onset_strength, tempo, tempo_frequencies, tempogram
+from mer_jax.signal.rhythm import onset_strength
 from mer_jax.signal.spectral import (
     poly_features,
     spectral_bandwidth,
@@ -23,6 +24,7 @@ from mer_jax.signal.spectral import (
     spectral_rolloff,
 )
 from mer_jax.signal.stft import istft, spectrogram, stft
+from mer_jax.signal.tempogram import tempo, tempo_frequencies, tempogram
 from mer_jax.signal.temporal import amplitude_envelope, rms, zero_crossing_rate
 from mer_jax.signal.tuning import estimate_tuning, pitch_tuning
 
@@ -41,6 +43,8 @@ __all__ = [
     "istft",
     "melspectrogram",
     "mfcc",
+    "numerical_features",
+    "numerical_names",
     "onset_strength",
     "pcen",
     "pitch_tuning",

@@ -1,19 +1,23 @@
 """Statistics of single magnitude spectra, the building blocks of the spectral features.
 
-Each is a small hashable object that is called with spectra (rows, bins) and gives (rows, values), so that one transform can feed
-any number of them, and a program compiled for one is found again.
+Each is a small hashable object that is called with spectra (rows, bins) and gives (rows, values), so that one transform can
+feed any number of them, and a program compiled for one is found again. Flux, which compares frames, is in
+:mod:`mer_jax.signal.spectral`; contrast, which wants all frames of a clip at a time, in :mod:`mer_jax.signal.contrast`.
 """
 
-import itertools
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.scipy.linalg import solve_triangular
 
 from mer_jax import checks
-from mer_jax.signal.normalization import normalize
+
+# A spectrum whose magnitudes sum to less than this, 300 dB below full scale, has its statistics but no gradient: those of
+# quotients grow as 1 / sum and would overflow.
+_SILENT = 1e-15
 
 
 def fft_frequencies(*, sr: float = 22050, n_fft: int = 2048) -> np.ndarray:
@@ -43,17 +47,27 @@ class Frequencies:
         return hz
 
 
+def magnitude(z: jax.Array) -> jax.Array:
+    """``|z|`` of spectra (rows, bins), constant where a spectrum is silent."""
+    S = jnp.abs(z)
+    audible = S.sum(axis=-1, keepdims=True) > _SILENT
+    return jnp.where(audible, S, lax.stop_gradient(S))
+
+
 @dataclass(frozen=True)
 class Centroid:
-    """``sum_f f S[f] / sum_f S[f]`` in hertz."""
+    """``sum_f f S[f] / sum_f S[f]`` in hertz; 0 for silence."""
 
     frequencies: Frequencies
 
-    def __call__(self, S: jax.Array) -> jax.Array:
-        """(rows, bins) to (rows, 1)."""
-        hz = jnp.asarray(self.frequencies.hertz(S.shape[-1]), S.dtype)
-        share = normalize(S, norm=1, axis=-1)
-        return jnp.matmul(share, hz[:, None], precision=lax.Precision.HIGHEST)
+    def __call__(self, S: jax.Array, hz: jax.Array | None = None) -> jax.Array:
+        """(rows, bins), and their frequencies (rows, bins) if these differ from row to row, to (rows, 1)."""
+        if hz is None:
+            hz = jnp.asarray(self.frequencies.hertz(S.shape[-1]), S.dtype)
+            moment = jnp.matmul(S, hz[:, None], precision=lax.Precision.HIGHEST)
+        else:
+            moment = (S * hz).sum(axis=-1, keepdims=True)
+        return moment / _positive_sum(S)
 
 
 @dataclass(frozen=True)
@@ -64,30 +78,77 @@ class Bandwidth:
     norm: bool = True
     p: float = 2.0
 
-    def __call__(self, S: jax.Array, centroid: jax.Array | None = None) -> jax.Array:
-        """(rows, bins), and (rows, 1) centroids if they are known, to (rows, 1)."""
-        hz = jnp.asarray(self.frequencies.hertz(S.shape[-1]), S.dtype)
-        centroid = Centroid(self.frequencies)(S) if centroid is None else centroid
-        weights = normalize(S, norm=1, axis=-1) if self.norm else S
-        spread = (weights * jnp.abs(hz[None, :] - centroid) ** self.p).sum(axis=-1, keepdims=True)
-        # The root has an infinite slope at 0, which silence and a pure tone reach.
-        positive = spread > 0
-        return jnp.where(positive, jnp.where(positive, spread, 1) ** (1 / self.p), 0)
+    def __call__(
+        self, S: jax.Array, hz: jax.Array | None = None, centroid: jax.Array | None = None
+    ) -> jax.Array:
+        """(rows, bins), the frequencies (rows, bins) and centroids (rows, 1) if they are not the usual ones, to (rows, 1)."""
+        centroid = Centroid(self.frequencies)(S, hz) if centroid is None else centroid
+        if hz is None:
+            hz = jnp.asarray(self.frequencies.hertz(S.shape[-1]), S.dtype)[None, :]
+        spread = (S * power(jnp.abs(hz - centroid), self.p)).sum(axis=-1, keepdims=True)
+        return power(spread / _positive_sum(S) if self.norm else spread, 1 / self.p)
+
+
+def power(x: jax.Array, exponent: float) -> jax.Array:
+    """``x ** exponent`` for ``x >= 0`` and ``exponent > 0``, with gradient 0 at 0, where a root has an infinite slope."""
+    if exponent == 1:
+        return x
+    if exponent == 2:
+        return jnp.square(x)
+    positive = x > 0
+    safe = jnp.where(positive, x, 1)
+    return jnp.where(positive, jnp.sqrt(safe) if exponent == 0.5 else safe**exponent, 0)
+
+
+def _positive_sum(S: jax.Array) -> jax.Array:
+    """Sum of each row, (rows, 1); 1 where it vanishes (librosa leaves such frames unscaled)."""
+    total = S.sum(axis=-1, keepdims=True)
+    return jnp.where(total < jnp.finfo(S.dtype).tiny, 1, total)
+
+
+# Bins whose sum Rolloff takes as one: a running sum over all bins costs twenty times as much on a CPU.
+_ROLLOFF_BLOCK = 32
 
 
 @dataclass(frozen=True)
 class Rolloff:
-    """The lowest frequency in hertz at or below which lies ``roll_percent`` of the sum of ``S``: a step function, gradient 0."""
+    """The lowest frequency in hertz at or below which lies ``roll_percent`` of the sum of ``S``: a step function, gradient 0.
+
+    First the block of bins in which the running sum crosses the threshold is found, then the bin in that block.
+    """
 
     frequencies: Frequencies
     roll_percent: float = 0.85
 
-    def __call__(self, S: jax.Array) -> jax.Array:
-        """(rows, bins) to (rows, 1)."""
-        hz = jnp.asarray(self.frequencies.hertz(S.shape[-1]), S.dtype)
-        cumulative = jnp.cumsum(lax.stop_gradient(S), axis=-1)
-        below = (cumulative < self.roll_percent * cumulative[:, -1:]).sum(axis=-1, keepdims=True)
-        return hz[below]
+    def __call__(self, S: jax.Array, hz: jax.Array | None = None) -> jax.Array:
+        """(rows, bins), and their frequencies (rows, bins) if these differ from row to row, to (rows, 1)."""
+        found = self._bin(lax.stop_gradient(S))
+        if hz is not None:
+            return jnp.take_along_axis(hz, found, axis=-1)
+        return jnp.asarray(self.frequencies.hertz(S.shape[-1]), S.dtype)[found]
+
+    def _bin(self, S: jax.Array) -> jax.Array:
+        bins = S.shape[-1]
+        size = min(_ROLLOFF_BLOCK, bins)
+        count = -(-bins // size)
+        blocks = jnp.pad(S, ((0, 0), (0, count * size - bins))).reshape(-1, count, size)
+        upto = _running_sum(blocks.sum(axis=-1))
+        threshold = self.roll_percent * upto[:, -1:]
+        block = (upto[:, :-1] < threshold).sum(axis=-1, keepdims=True)
+        before = jnp.where(jnp.arange(1, count + 1)[None, :] == block, upto, 0).sum(axis=-1, keepdims=True)
+        # Read from S: the padded copy then never exists. The last block starts early and skips what is not its own.
+        start = jnp.minimum(block * size, bins - size)
+        inside = jax.vmap(lambda row, at: lax.dynamic_slice(row, (at,), (size,)))(S, start[:, 0])
+        own = start + jnp.arange(size)[None, :] >= block * size
+        below = before + _running_sum(jnp.where(own, inside, 0)) < threshold
+        # The last bin has crossed, even if rounding says otherwise.
+        return jnp.minimum(start + below.sum(axis=-1, keepdims=True), bins - 1)
+
+
+def _running_sum(x: jax.Array) -> jax.Array:
+    """Cumulative sum over the last axis, as a product with a triangle of ones: for a few dozen values the fastest."""
+    ones = jnp.asarray(np.triu(np.ones((x.shape[-1], x.shape[-1]))), x.dtype)
+    return jnp.matmul(x, ones, precision=lax.Precision.HIGHEST)
 
 
 @dataclass(frozen=True)
@@ -99,61 +160,8 @@ class Flatness:
 
     def __call__(self, S: jax.Array) -> jax.Array:
         """(rows, bins) to (rows, 1)."""
-        raised = S * S if self.power == 2 else S**self.power
-        raised = jnp.maximum(raised, self.amin)
+        raised = jnp.maximum(power(S, self.power), self.amin)
         return jnp.exp(jnp.log(raised).mean(axis=-1, keepdims=True)) / raised.mean(axis=-1, keepdims=True)
-
-
-@dataclass(frozen=True)
-class Extremes:
-    """Mean of the smallest and of the largest values in octave bands: what spectral contrast is the difference of.
-
-    Band 0 ends at ``fmin``, each further one an octave higher; the last takes in all that is left. A quantile of a band's bins,
-    at least one, counts as its valley and its peak.
-    """
-
-    frequencies: Frequencies
-    fmin: float = 200.0
-    n_bands: int = 6
-    quantile: float = 0.02
-
-    def bands(self, bins: int) -> list[tuple[int, int, int]]:
-        """First bin, last bin + 1, and number of extreme bins of each band."""
-        hz = self.frequencies.hertz(bins)
-        edges = np.concatenate([[0.0], self.fmin * 2.0 ** np.arange(self.n_bands + 1)])
-        found = []
-        for k, (low, high) in enumerate(itertools.pairwise(edges)):
-            inside = np.flatnonzero((hz >= low) & (hz <= high))
-            if len(inside) == 0:
-                raise checks.ArgumentError(
-                    "fmin",
-                    f"is {self.fmin}: no bin lies between {low:.0f} and {high:.0f} Hz",
-                    expected="bands at least as wide as the distance of two bins",
-                    remedy="take a higher fmin, fewer bands or a longer n_fft",
-                )
-            first = inside[0] - (1 if k > 0 else 0)
-            stop = bins if k == self.n_bands else inside[-1] + 1
-            count = max(1, int(np.rint(self.quantile * (stop - first))))
-            # Neighbouring bands share an edge; all but the last leave theirs to the next.
-            found.append((int(first), int(stop - (1 if k < self.n_bands else 0)), count))
-        return found
-
-    def __call__(self, S: jax.Array) -> jax.Array:
-        """(rows, bins) to (rows, 2 * (n_bands + 1)): valleys, then peaks."""
-        valleys, peaks = [], []
-        for first, stop, count in self.bands(S.shape[-1]):
-            band = S[:, first:stop]
-            valleys.append(-_mean_of_largest(-band, count))
-            peaks.append(_mean_of_largest(band, count))
-        return jnp.concatenate(valleys + peaks, axis=-1)
-
-
-def _mean_of_largest(x: jax.Array, count: int) -> jax.Array:
-    """Mean of the ``count`` largest values of each row, (rows, 1)."""
-    if count == 1:
-        return x.max(axis=-1, keepdims=True)
-    # A partial sort: a few of some hundred values are wanted.
-    return lax.top_k(x, min(count, x.shape[-1]))[0].mean(axis=-1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -163,11 +171,21 @@ class Polynomial:
     frequencies: Frequencies
     order: int = 1
 
-    def __call__(self, S: jax.Array) -> jax.Array:
-        """(rows, bins) to (rows, order + 1)."""
-        hz = self.frequencies.hertz(S.shape[-1])
+    def __call__(self, S: jax.Array, hz: jax.Array | None = None) -> jax.Array:
+        """(rows, bins), and their frequencies (rows, bins) if these differ from row to row, to (rows, order + 1)."""
+        if hz is not None:
+            return self._fit_each(S, hz)
+        values = self.frequencies.hertz(S.shape[-1])
         # The fit is linear in S: its matrix is made once, in float64, over a unit range of frequency.
-        scale = max(1e-12, np.abs(hz).max())
-        solve = np.linalg.pinv(np.vander(hz / scale, self.order + 1))
+        scale = max(1e-12, np.abs(values).max())
+        solve = np.linalg.pinv(np.vander(values / scale, self.order + 1))
         solve /= scale ** np.arange(self.order, -1, -1)[:, None]
         return jnp.matmul(S, jnp.asarray(solve.T, S.dtype), precision=lax.Precision.HIGHEST)
+
+    def _fit_each(self, S: jax.Array, hz: jax.Array) -> jax.Array:
+        powers = np.arange(self.order, -1, -1)
+        scale = jnp.maximum(1e-12, jnp.abs(hz).max(axis=-1, keepdims=True))
+        # Whole exponents as integers: as floats they would have an undefined slope at 0 Hz.
+        q, r = jnp.linalg.qr(jnp.stack([(hz / scale) ** int(k) for k in powers], axis=-1))
+        projected = jnp.einsum("rbk,rb->rk", q, S, precision=lax.Precision.HIGHEST)
+        return solve_triangular(r, projected[..., None])[..., 0] / scale ** powers[None, :]

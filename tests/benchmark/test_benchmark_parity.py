@@ -145,7 +145,13 @@ def test_the_script_writes_both_files_and_says_that_all_is_well(tmp_path):
 
 def document(*transforms, **changes):
     rows = [{"transform": name} for name in transforms]
-    return {"machine": {}, "versions": {}, "reference": "", "rows": rows, "failures": list(transforms)} | changes
+    return {
+        "machine": {},
+        "versions": {},
+        "reference": "",
+        "rows": rows,
+        "failures": list(transforms),
+    } | changes
 
 
 def test_runs_in_parts_are_joined_in_the_order_of_the_cases(scripts):

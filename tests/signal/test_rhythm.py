@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import librosa
 import numpy as np
 import pytest
+import scipy.stats
 from signal_contract import (
     assert_compiles_once,
     assert_gradient_matches_differences,
@@ -48,6 +49,21 @@ def test_onset_strength_agrees_with_librosa(kwargs, sr):
     assert rel_l2(found, expected) <= 1e-4
 
 
+def test_onset_strength_of_another_feature():
+    y = music(SR)
+    expected = librosa.onset.onset_strength(
+        y=y.astype(np.float64), sr=SR, feature=librosa.feature.melspectrogram, n_mels=40, htk=True, fmin=50.0
+    )
+    found = signal.onset_strength(y, sr=SR, feature=signal.melspectrogram, n_mels=40, htk=True, fmin=50.0)
+    assert rel_l2(found, expected) <= 1e-4
+
+    def power(*, y, n_fft, hop_length, **_):
+        return signal.spectrogram(y, n_fft=n_fft, hop_length=hop_length, power=2.0)
+
+    S = librosa.power_to_db(np.abs(librosa.stft(y.astype(np.float64))) ** 2)
+    assert rel_l2(signal.onset_strength(y, sr=SR, feature=power), librosa.onset.onset_strength(S=S)) <= 1e-4
+
+
 def test_onset_strength_of_a_spectrogram_and_a_reference():
     rng = np.random.default_rng(0)
     S, ref = rng.uniform(0, 60, (2, 40, 30)).astype(np.float32)
@@ -64,6 +80,8 @@ def test_onset_strength_of_a_spectrogram_and_a_reference():
         {"norm": None},
         {"norm": 2},
         {"window": "hamming"},
+        {"window": np.hanning(384)},
+        {"norm": 1.0},
         {"center": False, "win_length": 64},
     ],
 )
@@ -106,6 +124,18 @@ def test_tempo_options():
     np.testing.assert_allclose(signal.tempo(tg=tg.astype(np.float32), sr=SR), expected, rtol=1e-6)
 
 
+def test_tempo_priors():
+    o = librosa.onset.onset_strength(y=clicks(140, 8.0).astype(np.float64), sr=SR)
+    for prior in (scipy.stats.uniform(30, 300), scipy.stats.lognorm(loc=np.log(60), scale=60, s=0.3)):
+        expected = librosa.feature.tempo(onset_envelope=o, sr=SR, prior=prior)
+        found = signal.tempo(onset_envelope=o.astype(np.float32), sr=SR, prior=prior)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    bpm = signal.tempo_frequencies(344, sr=SR)
+    only = np.where(np.arange(344) == 40, 0.0, -np.inf)
+    found = signal.tempo(onset_envelope=o.astype(np.float32), sr=SR, prior=only)
+    np.testing.assert_allclose(found, bpm[40], rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["onset_strength", "tempogram", "tempo"])
 def test_every_mode_gives_the_same(name):
     batch = np.stack([music(12000, seed=0), 0.1 * music(12000, seed=1)])
@@ -145,6 +175,12 @@ def test_silence_has_no_onsets():
         (lambda: signal.tempogram(onset_envelope=np.ones(10, np.float32), center=False), "at most as many"),
         (lambda: signal.onset_strength(np.ones(4000, np.float32), lag=0), "lag"),
         (lambda: signal.tempo(np.ones(4000, np.float32), start_bpm=0.0), "start_bpm"),
+        (lambda: signal.tempo(np.ones(4000, np.float32), ac_size=0.01), "two frames"),
+        (
+            lambda: signal.tempo(tg=np.ones((9, 3), np.float32), prior=np.ones(8)),
+            "one log-density for each lag",
+        ),
+        (lambda: signal.tempogram(onset_envelope=np.ones(9, np.float32), window=np.ones(3)), "window"),
     ],
 )
 def test_what_cannot_be_used_is_named(call, words):

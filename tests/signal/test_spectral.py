@@ -1,5 +1,6 @@
 """Spectral features against librosa in float64, and the contract of every signal function."""
 
+import jax
 import jax.numpy as jnp
 import librosa
 import numpy as np
@@ -14,6 +15,7 @@ from signal_contract import (
 )
 
 from mer_jax import checks, signal
+from mer_jax.signal import contrast
 
 # Bounds of the design, relative L2 against librosa in float64.
 BOUNDS = {
@@ -145,15 +147,81 @@ def test_explicit_frequencies():
 
 
 @pytest.mark.parametrize(
+    "name", ["spectral_centroid", "spectral_bandwidth", "spectral_rolloff", "poly_features"]
+)
+def test_frequencies_of_each_frame(name):
+    rng = np.random.default_rng(0)
+    S = rng.uniform(size=(2, 50, 4)).astype(np.float32)
+    freq = np.sort(rng.uniform(0, 8000, S.shape), axis=-2)
+    expected = getattr(librosa.feature, name)(S=S.astype(np.float64), freq=freq)
+    function = getattr(signal, name)
+    assert rel_l2(function(S=S, freq=freq), expected) <= 1e-5
+    one = np.broadcast_to(freq[0, :, :1], S.shape[1:])
+    assert rel_l2(function(S=S, freq=one), np.asarray(function(S=S, freq=freq[0, :, 0]))) <= 1e-5
+    # Frequencies that are traced have a gradient.
+    slope = jax.grad(lambda hz: function(S=S, freq=hz).sum())(jnp.asarray(freq[0, :, 0], jnp.float32))
+    assert jnp.isfinite(slope).all()
+    assert jnp.any(slope != 0)
+
+
+@pytest.mark.parametrize("smallest", [False, True])
+@pytest.mark.parametrize("where", ["cpu", "gpu"])
+def test_extremes_are_those_of_a_sort(monkeypatch, smallest, where):
+    monkeypatch.setattr(contrast, "platform", lambda: where)
+    x = np.random.default_rng(0).integers(0, 30, (3, 40, 7)).astype(np.float32)  # with many equal values
+    x[0] = 0
+    ordered = np.sort(x, axis=-2)
+    for count in (1, 2, 9, 40):
+        wanted = ordered[..., :count, :] if smallest else ordered[..., -count:, :]
+        found = contrast.mean_of_extremes(jnp.asarray(x), count, smallest)
+        np.testing.assert_allclose(found, wanted.mean(axis=-2), rtol=1e-6)
+
+
+def test_equal_values_share_the_gradient_of_an_extreme():
+    x = jnp.array([[5.0], [2.0], [2.0], [2.0], [0.0]])
+    slope = jax.grad(lambda v: contrast.mean_of_extremes(v, 3).sum())(x)
+    np.testing.assert_allclose(slope[:, 0], np.array([1, 2 / 3, 2 / 3, 2 / 3, 0]) / 3, rtol=1e-6)
+    tangent = jax.jvp(lambda v: contrast.mean_of_extremes(v, 2, True), (x,), (jnp.ones_like(x),))[1]
+    np.testing.assert_allclose(tangent, [1.0], rtol=1e-6)
+
+
+def test_gradients_of_odd_powers_are_finite():
+    for fn in (
+        lambda y: signal.spectral_bandwidth(y, p=0.5),
+        lambda y: signal.spectral_bandwidth(y, p=3.0, norm=False),
+        lambda y: signal.spectral_flatness(y, power=0.5),
+        lambda y: signal.spectral_contrast(y, quantile=0.3, linear=True),
+    ):
+        assert_gradients_finite(fn, 3000)
+
+
+def test_roll_off_finds_every_bin():
+    """A line at each bin in turn, below and above the boundaries of the blocks that are searched."""
+    for bins in (5, 33, 64, 129):
+        S = np.eye(bins, dtype=np.float32)
+        found = signal.spectral_rolloff(S=S, freq=np.arange(bins))
+        np.testing.assert_array_equal(found[0], np.arange(bins))
+
+
+@pytest.mark.parametrize(
     ("call", "words"),
     [
         (lambda y: signal.spectral_centroid(y, S=np.ones((3, 2), np.float32)), "exactly one"),
         (lambda y: signal.spectral_centroid(), "exactly one"),
         (lambda y: signal.spectral_contrast(y, sr=8000), "below half the sampling rate"),
-        (lambda y: signal.spectral_contrast(y, fmin=1.0), "no bin lies between"),
+        (lambda y: signal.spectral_contrast(y, fmin=1.0), "no bin is left between"),
         (lambda y: signal.spectral_rolloff(y, roll_percent=1.0), "between 0 and 1"),
         (lambda y: signal.spectral_centroid(S=np.ones((3, 2), np.float32), freq=[1.0]), "one for each bin"),
         (lambda y: signal.spectral_bandwidth(y, centroid=np.ones((1, 3), np.float32)), "without S"),
+        (lambda y: signal.spectral_centroid(y, freq=np.ones((1025, 6))), "without S"),
+        (
+            lambda y: signal.spectral_centroid(S=np.ones((3, 2), np.float32), freq=np.ones((4, 2))),
+            "broadcasts",
+        ),
+        (
+            lambda y: signal.spectral_contrast(S=np.ones((1025, 2), np.float32), freq=np.ones((1025, 2))),
+            "same in every",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_named(call, words):
