@@ -1,4 +1,4 @@
-"""From waveforms to logits in one program: front-end, standardisation, network."""
+"""From waveforms to logits in one program: front-end, summary, standardisation, network."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -8,23 +8,32 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from mer_jax._shapes import Array, ArrayLike, Float, Int
+from mer_jax._shapes import Array, ArrayLike, Bool, Float, Int
 from mer_jax.frontends.base import Frontend
 from mer_jax.models.normalizer import Moments, Normalizer, moments
 
 
 class EmotionModel(nnx.Module):
-    """Front-end, standardisation and network as one module.
+    """Front-end, summary, standardisation and network as one module.
 
     Args:
-        frontend: (batch, samples) -> (batch, frames, features).
+        frontend: (batch, samples) -> (batch, frames, features), or pictures (batch, height, width, 3).
         normalizer: fitted on the training fold (:func:`fit_normalizer`); None where the network takes the features as
-            they are (images).
-        network: ``network(features, mask=, deterministic=, rngs=)`` -> (batch, classes).
+            they are (pictures).
+        network: ``network(features, mask=, deterministic=, rngs=)`` -> (batch, outputs).
+        summary: (features, mask) -> (batch, values), statistics over the valid frames of a clip; None leaves the frames.
     """
 
-    def __init__(self, frontend: Frontend, normalizer: Normalizer | None, network: nnx.Module) -> None:
+    def __init__(
+        self,
+        frontend: Frontend,
+        normalizer: Normalizer | None,
+        network: nnx.Module,
+        *,
+        summary: nnx.Module | None = None,
+    ) -> None:
         self.frontend = frontend
+        self.summary = summary
         self.normalizer = normalizer
         self.network = network
 
@@ -49,10 +58,34 @@ class EmotionModel(nnx.Module):
             deterministic: no dropout, running averages instead of the batch's statistics.
             rngs: where dropout takes its key from; needed unless ``deterministic``.
         """
-        features = self.frontend(waveforms)
+        features, mask = self.features(waveforms, lengths)
+        return self.logits(features, mask, deterministic=deterministic, rngs=rngs)
+
+    def features(
+        self, waveforms: Float[ArrayLike, "batch *samples"], lengths: Int[ArrayLike, " batch"] | None = None
+    ) -> tuple[Float[Array, "batch *features"], Bool[Array, "batch frames"] | None]:
+        """What the network sees of each clip before standardisation, and which frames count (None where there are none)."""
+        found = self.frontend(waveforms)
+        mask = None
+        if lengths is not None and found.ndim == 3:
+            mask = self.frontend.frame_mask(jnp.asarray(lengths), waveforms.shape[1])
+        if self.summary is None:
+            return found, mask
+        if mask is None:
+            mask = jnp.ones(found.shape[:2], bool)
+        return self.summary(found, mask), None
+
+    def logits(
+        self,
+        features: Float[Array, "batch *features"],
+        mask: Bool[Array, "batch frames"] | None = None,
+        *,
+        deterministic: bool = True,
+        rngs: nnx.Rngs | jax.Array | None = None,
+    ) -> Float[Array, "batch classes"]:
+        """Logits from what :meth:`features` gave."""
         if self.normalizer is not None:
             features = self.normalizer(features)
-        mask = None if lengths is None else self.frontend.frame_mask(jnp.asarray(lengths), waveforms.shape[1])
         return self.network(features, mask=mask, deterministic=deterministic, rngs=rngs)
 
 
@@ -67,25 +100,27 @@ class Loader(Protocol):
     def __iter__(self) -> Iterator[Mapping[str, Any]]: ...
 
 
-def fit_normalizer(frontend: Frontend, loader: Loader) -> Normalizer:
-    """Measure the features of one pass over the training fold.
+def fit_normalizer(model: EmotionModel, loader: Loader) -> Normalizer:
+    """Measure the features of one pass over the training fold: frame by frame, or of each clip where it has no frames.
 
     A front-end that learns is measured as it is now, before training.
 
     Args:
-        frontend: yields the features.
+        model: its :meth:`EmotionModel.features` are measured.
         loader: batches with ``waveform``, ``length`` and ``weight``; rows of weight 0 do not count.
 
     Raises:
         mer_jax.checks.DataError: no frame at all, or a feature that is not finite.
     """
-    graph, state = nnx.split(frontend)
+    graph, state = nnx.split(model)
 
     @jax.jit
     def measure(state, waveforms, lengths, weights):
-        module = nnx.merge(graph, state)
-        mask = module.frame_mask(lengths, waveforms.shape[1]) & (weights > 0)[:, None]
-        return moments(module(waveforms), mask)
+        features, mask = nnx.merge(graph, state).features(waveforms, lengths)
+        if mask is None:
+            features = features.reshape(features.shape[0], 1, -1)
+            mask = jnp.ones(features.shape[:2], bool)
+        return moments(features, mask & (weights > 0)[:, None])
 
     def parts() -> Iterable[Moments]:
         for batch in islice(iter(loader), loader.steps_per_epoch):

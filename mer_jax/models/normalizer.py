@@ -37,12 +37,10 @@ class Normalizer(nnx.Module):
         self.mean = Statistic(jnp.zeros((num_features,)))
         self.std = Statistic(jnp.ones((num_features,)))
 
-    def __call__(
-        self, features: Float[Array, "batch frames features"]
-    ) -> Float[Array, "batch frames features"]:
+    def __call__(self, features: Float[Array, "*batch features"]) -> Float[Array, "*batch features"]:
         """Standardised features."""
-        mean, std = self.mean[...], self.std[...]
-        return (features - mean[None, None]) / std[None, None]
+        shape = (1,) * (features.ndim - 1) + (-1,)
+        return (features - self.mean[...].reshape(shape)) / self.std[...].reshape(shape)
 
     @classmethod
     def fit(cls, batches: Iterable[tuple[ArrayLike, ArrayLike | None]]) -> "Normalizer":

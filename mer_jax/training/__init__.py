@@ -1,7 +1,20 @@
 """Training: loss, optimiser, one compiled step, the loop with checkpoints that resume bit for bit."""
 
+from mer_jax.training.augmentation import AugmentationConfig
 from mer_jax.training.loop import FitResult, TrainingConfig, fit
 from mer_jax.training.optimizer import OptimizerConfig
 from mer_jax.training.step import TrainState, make_step
+from mer_jax.training.task import Classification, MultiLabel, Regression
 
-__all__ = ["FitResult", "OptimizerConfig", "TrainState", "TrainingConfig", "fit", "make_step"]
+__all__ = [
+    "AugmentationConfig",
+    "Classification",
+    "FitResult",
+    "MultiLabel",
+    "Regression",
+    "OptimizerConfig",
+    "TrainState",
+    "TrainingConfig",
+    "fit",
+    "make_step",
+]

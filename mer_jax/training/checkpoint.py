@@ -15,7 +15,7 @@ import numpy as np
 from flax import nnx
 
 from mer_jax import checks
-from mer_jax.training.step import split
+from mer_jax.training.step import put, split
 
 FOLDER = "checkpoints"
 _ARRAYS, _RECORD = "arrays", "record"
@@ -157,11 +157,10 @@ def load_model(run_dir: str | Path, model: nnx.Module) -> dict[str, Any]:
         steps = store.steps()
         if not steps:
             raise checks.CheckpointError(store.path, "is empty", remedy="train the run, or resume it")
-        graph, params, rest = split(model)
+        _, params, rest = split(model)
         like = {"params": string_keys(params), "model_state": string_keys(rest)}
         arrays, record = store.restore(steps[-1], like)
-        trained = nnx.merge(graph, int_keys(arrays["params"]), int_keys(arrays["model_state"]))
-        nnx.update(model, nnx.state(trained))
+        put(model, int_keys(arrays["params"]), int_keys(arrays["model_state"]))
         return record
     finally:
         store.close()

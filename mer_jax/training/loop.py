@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,13 +16,16 @@ from flax import nnx
 from mer_jax import checks
 from mer_jax.training import checkpoint, optimizer
 from mer_jax.training import step as training_step
-from mer_jax.training.loss import balanced_weights
+from mer_jax.training.augmentation import AugmentationConfig
 from mer_jax.training.progress import Progress
+from mer_jax.training.task import Classification, Task, balanced_weights
 
-Monitor = Literal["loss", "accuracy", "brier", "macro_f1", "mcc", "auc", "ece"]
-_SMALLER_IS_BETTER = ("loss", "brier", "ece")
+Monitor = Literal["loss", "accuracy", "brier", "macro_f1", "mcc", "auc", "ece", "rmse", "pearson_r"]
+_SMALLER_IS_BETTER = ("loss", "brier", "ece", "rmse")
 # Steps between two looks at the device: often enough that few batches queue up there, too seldom to slow it down.
 _LOOK_EVERY = 16
+# What a step needs of a batch.
+_INPUTS = ("waveform", "length", "label", "target", "weight")
 
 ScoreFunction = Callable[[np.ndarray, np.ndarray], Mapping[str, Any]]
 
@@ -64,14 +68,14 @@ class FitResult:
     Attributes:
         best_epoch: the epoch whose weights the model now has, from 1.
         best: the validation scores of that epoch.
-        epochs: epochs trained.
+        records: of every epoch, as in ``metrics.jsonl``.
         first_step_s: seconds of the first step, compilation included; NaN if there was none to run.
-        compilations: how many programs the training step was compiled to.
+        compilations: how many programs the training step was compiled to; 0 where an equal model was trained before.
     """
 
     best_epoch: int
     best: Mapping[str, Any]
-    epochs: int
+    records: tuple[Mapping[str, Any], ...]
     first_step_s: float
     compilations: int
 
@@ -84,7 +88,9 @@ def fit(
     score: ScoreFunction,
     training: TrainingConfig,
     optimizer_config: optimizer.OptimizerConfig,
-    run_dir: str | Path,
+    run_dir: str | Path | None,
+    task: Task | None = None,
+    augmentation: AugmentationConfig | None = None,
     seed: int = 0,
     resume: bool = False,
     progress: bool = True,
@@ -95,11 +101,14 @@ def fit(
         model: called with (waveforms, lengths); changed in place.
         train_loader: endless batches with ``get_state``/``set_state``, ``steps_per_epoch``, ``catalog`` and ``rows``.
         validation_loader: one pass over the validation part.
-        score: (labels, probabilities) -> scores of the pooled validation part; must hold ``training.monitor``.
+        score: (true, predicted) -> scores of the pooled validation part; must hold ``training.monitor``. True are labels, or
+            the rows of ``target`` where ``task`` is not a classification; predicted are the task's outputs.
         training: how long, and when to stop.
         optimizer_config: how weights move.
-        run_dir: gets ``metrics.jsonl`` and ``checkpoints/``.
-        seed: seeds dropout.
+        run_dir: gets ``metrics.jsonl`` and ``checkpoints/``; None keeps the best weights in memory and writes nothing.
+        task: what the model is asked for.
+        augmentation: how training clips are altered.
+        seed: seeds dropout and augmentation.
         resume: go on after the latest checkpoint, bit for bit as if never interrupted; start anew where there is none.
         progress: show a progress bar (a terminal) or a line an epoch.
 
@@ -107,47 +116,54 @@ def fit(
         mer_jax.checks.CheckpointError: the latest checkpoint is damaged.
         mer_jax.checks.TrainingError: the loss or its gradient stops being a finite number; names the step.
     """
-    return _Fit(
-        model, train_loader, validation_loader, score, training, optimizer_config, Path(run_dir), seed
-    ).run(resume=resume, progress=progress)
+    fitting = _Fit(
+        model,
+        (train_loader, validation_loader),
+        score,
+        training,
+        optimizer_config,
+        task or _classification(training, train_loader),
+        augmentation if augmentation is not None and augmentation.on else None,
+        seed,
+    )
+    if run_dir is None:
+        if resume:
+            raise checks.ArgumentError(
+                "resume", "is True without a run_dir", expected="a folder to resume from"
+            )
+        return fitting.in_memory(progress=progress)
+    return fitting.in_folder(Path(run_dir), resume=resume, progress=progress)
 
 
 class _Fit:
     """The moving parts of one training."""
 
-    def __init__(
-        self, model, train_loader, validation_loader, score, training, optimizer_config, run_dir, seed
-    ):
+    def __init__(self, model, loaders, score, training, optimizer_config, task, augmentation, seed):
         self.model = model
-        self.train_loader = train_loader
-        self.validation_loader = validation_loader
+        self.train_loader, self.validation_loader = loaders
         self.score = score
         self.training = training
-        self.run_dir = run_dir
-        self.steps_per_epoch = train_loader.steps_per_epoch
+        self.task = task
+        self.steps_per_epoch = self.train_loader.steps_per_epoch
         self.total_steps = training.epochs * self.steps_per_epoch
         self.schedule = optimizer.learning_rate(optimizer_config, self.total_steps)
         transform = optimizer.build(optimizer_config, self.total_steps)
-        graph, self.state = training_step.create(model, transform, seed=seed)
-        self.step = jax.jit(
-            training_step.make_step(
-                graph,
-                transform,
-                label_smoothing=training.label_smoothing,
-                class_weights=self._class_weights(),
-            ),
-            donate_argnums=0,
-        )
-        self.predict = jax.jit(training_step.make_predict(graph))
+        graph, self.state = training_step.create(model, transform, seed=seed, task=task)
+        self.step, self.predict = _compile(graph, optimizer_config, self.total_steps, task, augmentation)
+        self.compiled_before = self.step._cache_size()
+        self.run_dir: Path | None = None
+        self.best_weights: Any = None
         self.epochs: list[dict[str, Any]] = []
         self.best_epoch = 0
         self.first_step_s = float("nan")
         self.steps_done = 0
-        self.batches = iter(train_loader)
+        self.batches = iter(self.train_loader)
 
-    def run(self, *, resume: bool, progress: bool) -> FitResult:
-        self.latest = checkpoint.Store(self.run_dir, "latest")
-        self.best = checkpoint.Store(self.run_dir, "best")
+    def in_folder(self, run_dir: Path, *, resume: bool, progress: bool) -> FitResult:
+        """Train with checkpoints and a record of the epochs in ``run_dir``."""
+        self.run_dir = run_dir
+        self.latest = checkpoint.Store(run_dir, "latest")
+        self.best = checkpoint.Store(run_dir, "best")
         try:
             if resume and self.latest.steps():
                 self._restore()
@@ -155,15 +171,25 @@ class _Fit:
                 for store in (self.latest, self.best):
                     store.drop_after(-1)
             self._write_metrics()
-            with Progress(
-                self.training, self.steps_per_epoch, shown=progress, run_dir=self.run_dir
-            ) as self.shown:
-                while len(self.epochs) < self.training.epochs and not self._out_of_patience():
-                    self._epoch()
-            return self._finish()
+            self._all_epochs(progress)
+            checkpoint.load_model(run_dir, self.model)
+            return self._result()
         finally:
             self.latest.close()
             self.best.close()
+
+    def in_memory(self, *, progress: bool) -> FitResult:
+        """Train and leave nothing on disk."""
+        self._all_epochs(progress)
+        training_step.put(self.model, *self.best_weights)
+        return self._result()
+
+    def _all_epochs(self, progress: bool) -> None:
+        with Progress(
+            self.training, self.steps_per_epoch, shown=progress, run_dir=self.run_dir
+        ) as self.shown:
+            while len(self.epochs) < self.training.epochs and not self._out_of_patience():
+                self._epoch()
 
     def _epoch(self) -> None:
         number = len(self.epochs) + 1
@@ -176,7 +202,7 @@ class _Fit:
             if self.steps_done % _LOOK_EVERY == 0:
                 self.shown.loss(self._train_scores()["loss"])
             every = self.training.checkpoint_every_steps
-            if every and self.steps_done % every == 0 and k + 1 < self.steps_per_epoch:
+            if self.run_dir and every and self.steps_done % every == 0 and k + 1 < self.steps_per_epoch:
                 self._train_scores()  # raises rather than save weights that are no numbers
                 self._save()
         record = {"epoch": number, "train": self._train_scores(), "validation": self._validate()}
@@ -193,17 +219,24 @@ class _Fit:
         self.epochs.append(record)
         if self._is_best(record):
             self.best_epoch = number
-            checkpoint.save_best(
-                self.best, self.steps_done, self.state.params, self.state.model_state, {"epoch": number}
-            )
-        self.state = self.state._replace(totals=training_step.zero_totals())
-        self._save()
-        self._write_metrics()
+            self._keep_best()
+        self.state = self.state._replace(totals=training_step.zero_totals(self.task))
+        if self.run_dir:
+            self._save()
+            self._write_metrics()
         self.shown.end_epoch(record, best=self.best_epoch == number)
+
+    def _keep_best(self) -> None:
+        params, rest = self.state.params, self.state.model_state
+        if self.run_dir:
+            checkpoint.save_best(self.best, self.steps_done, params, rest, {"epoch": self.best_epoch})
+        else:
+            # Copies: the next step takes the state's own memory.
+            self.best_weights = jax.tree.map(jnp.array, (params, rest))
 
     def _step(self, batch: Mapping[str, Any]) -> None:
         started = time.perf_counter()
-        inputs = {name: batch[name] for name in ("waveform", "length", "label", "weight")}
+        inputs = {name: batch[name] for name in _INPUTS if name in batch}
         self.state = self.step(self.state, inputs)
         if np.isnan(self.first_step_s):
             jax.block_until_ready(self.state.step)
@@ -220,23 +253,19 @@ class _Fit:
                 remedy="lower optimizer.learning_rate, or look at the data of that step",
             )
         weight = totals["weight"]
-        return {
-            "loss": totals["loss"] / weight,
-            "accuracy": totals["correct"] / weight,
-            "brier": totals["brier"] / weight,
-        }
+        return {name: totals[name] / weight for name in ("loss", *self.task.measures)}
 
     def _validate(self) -> dict[str, float | None]:
-        labels, probabilities = [], []
+        true, predicted = [], []
+        column = "label" if isinstance(self.task, Classification) else "target"
         for batch in self.validation_loader:
             real = np.asarray(batch["weight"]) > 0
             inputs = {name: batch[name] for name in ("waveform", "length")}
             found = self.predict(self.state.params, self.state.model_state, inputs)
-            probabilities.append(np.asarray(found)[real])
-            labels.append(np.asarray(batch["label"])[real])
-        scores = self.score(np.concatenate(labels), np.concatenate(probabilities))
-        names = ("loss", "accuracy", "brier", "macro_f1", "mcc", "auc", "ece")
-        return {name: scores[name] for name in names}
+            predicted.append(np.asarray(found)[real])
+            true.append(np.asarray(batch[column])[real])
+        scores = self.score(np.concatenate(true), np.concatenate(predicted))
+        return {name: scores[name] for name in get_args(Monitor) if name in scores}
 
     def _is_best(self, record: Mapping[str, Any]) -> bool:
         if self.best_epoch == 0:
@@ -292,23 +321,39 @@ class _Fit:
     def _write_metrics(self) -> None:
         from mer_jax.data.atomic import atomic_path
 
+        assert self.run_dir is not None  # in memory, nothing is written
         with atomic_path(self.run_dir / "metrics.jsonl") as temporary:
             temporary.write_text(
                 "".join(json.dumps(record) + "\n" for record in self.epochs), encoding="utf-8"
             )
 
-    def _class_weights(self) -> jax.Array | None:
-        if self.training.class_weights == "none":
-            return None
-        catalog = self.train_loader.catalog
-        return balanced_weights(catalog.labels[np.asarray(self.train_loader.rows)], len(catalog.classes))
-
-    def _finish(self) -> FitResult:
-        checkpoint.load_model(self.run_dir, self.model)
+    def _result(self) -> FitResult:
         return FitResult(
             best_epoch=self.best_epoch,
             best=self.epochs[self.best_epoch - 1]["validation"],
-            epochs=len(self.epochs),
+            records=tuple(self.epochs),
             first_step_s=self.first_step_s,
-            compilations=self.step._cache_size(),  # type: ignore[attr-defined]
+            compilations=self.step._cache_size() - self.compiled_before,
         )
+
+
+@lru_cache(maxsize=32)
+def _compile(
+    graph: Any,
+    optimizer_config: optimizer.OptimizerConfig,
+    total_steps: int,
+    task: Task,
+    augmentation: AugmentationConfig | None,
+) -> tuple[Any, Any]:
+    """The compiled step and the compiled prediction; models of one graph share them, as the cells of a study do."""
+    transform = optimizer.build(optimizer_config, total_steps)
+    step = training_step.make_step(graph, transform, task=task, augmentation=augmentation)
+    return jax.jit(step, donate_argnums=0), jax.jit(training_step.make_predict(graph, task))
+
+
+def _classification(training: TrainingConfig, loader: Any) -> Classification:
+    weights = None
+    if training.class_weights == "balanced":
+        catalog = loader.catalog
+        weights = balanced_weights(catalog.labels[np.asarray(loader.rows)], len(catalog.classes))
+    return Classification(training.label_smoothing, weights)

@@ -9,6 +9,9 @@ from typing import Any
 
 from mer_jax import checks
 
+# Validation scores that a line has room for, where the task has them.
+_SHOWN = ("loss", "accuracy", "rmse", "pearson_r")
+
 
 class Progress:
     """Loss, score, speed and time left.
@@ -17,17 +20,17 @@ class Progress:
         training: the :class:`~mer_jax.training.loop.TrainingConfig`.
         steps_per_epoch: batches in an epoch.
         shown: show anything at all.
-        run_dir: TensorBoard files go to ``run_dir/tensorboard``.
+        run_dir: TensorBoard files go to ``run_dir/tensorboard``; None writes none.
 
     Raises:
         mer_jax.checks.ConfigError: TensorBoard is asked for and not installed.
     """
 
-    def __init__(self, training: Any, steps_per_epoch: int, *, shown: bool, run_dir: Path) -> None:
+    def __init__(self, training: Any, steps_per_epoch: int, *, shown: bool, run_dir: Path | None) -> None:
         self.training = training
         self.steps_per_epoch = steps_per_epoch
         self.shown = shown
-        self.writer: Any = _tensorboard(run_dir) if training.tensorboard else None
+        self.writer: Any = _tensorboard(run_dir) if training.tensorboard and run_dir else None
         self.bar: Any = None
         self.started = time.perf_counter()
         self.epochs_shown = 0
@@ -106,10 +109,9 @@ class Progress:
 
 
 def _scores(record: Mapping[str, Any]) -> str:
-    return (
-        f"loss {record['train']['loss']:.3f}  validation loss {record['validation']['loss']:.3f} "
-        f"accuracy {record['validation']['accuracy']:.3f}  {record['audio_s_per_s']:.0f} s of audio/s"
-    )
+    found = record["validation"]
+    shown = [f"{name} {found[name]:.3f}" for name in _SHOWN if found.get(name) is not None]
+    return f"loss {record['train']['loss']:.3f}  validation {' '.join(shown)}  {record['audio_s_per_s']:.0f} s of audio/s"
 
 
 def _tensorboard(run_dir: Path) -> Any:

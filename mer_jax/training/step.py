@@ -1,6 +1,6 @@
 """One training step as a pure function of plain pytrees, so that it compiles once, donates its buffers and can be vmapped."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -8,10 +8,15 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from mer_jax._shapes import Array, Float
-from mer_jax.training.loss import brier, cross_entropy
+from mer_jax._shapes import Array
+from mer_jax.training.augmentation import AugmentationConfig, Mixture, augment_features, augment_waveforms
+from mer_jax.training.task import Batch, Classification, Task
 
-Batch = Mapping[str, Any]
+
+def put(model: nnx.Module, params: Any, rest: Any) -> None:
+    """Give ``model`` the weights and the state that :func:`split` took from one like it."""
+    graph, _, _ = split(model)
+    nnx.update(model, nnx.state(nnx.merge(graph, params, rest)))
 
 
 class TrainState(NamedTuple):
@@ -23,8 +28,8 @@ class TrainState(NamedTuple):
         opt_state: the optimiser's moments and count.
         key: data of the random key that dropout is drawn from; constant, folded with ``step``.
         step: steps taken.
-        totals: sums over the epoch so far: ``loss``, ``correct``, ``brier``, ``weight``, and ``bad_step``, the first step
-            whose loss or gradient was not finite (-1: none).
+        totals: sums over the epoch so far: ``loss``, what the task measures (``accuracy``, ``brier``), ``weight``, and
+            ``bad_step``, the first step whose loss or gradient was not finite (-1: none).
     """
 
     params: Any
@@ -46,20 +51,24 @@ def split(model: nnx.Module) -> tuple[Any, Any, Any]:
 
 
 def create(
-    model: nnx.Module, optimizer: optax.GradientTransformation, *, seed: int
+    model: nnx.Module,
+    optimizer: optax.GradientTransformation,
+    *,
+    seed: int,
+    task: Task = Classification(),  # noqa: B008 (immutable)
 ) -> tuple[Any, TrainState]:
     """The model's graph (static) and the state before the first step."""
     graph, params, rest = split(model)
     key = jax.random.key_data(jax.random.key(seed))
     # A copy: a donated buffer must belong to one state only, and the model keeps its own.
     params, rest = jax.tree.map(jnp.array, (params, rest))
-    state = TrainState(params, rest, optimizer.init(params), key, jnp.zeros((), jnp.int32), zero_totals())
-    return graph, state
+    step = jnp.zeros((), jnp.int32)
+    return graph, TrainState(params, rest, optimizer.init(params), key, step, zero_totals(task))
 
 
-def zero_totals() -> dict[str, Array]:
+def zero_totals(task: Task) -> dict[str, Array]:
     """The sums at the start of an epoch."""
-    sums = {name: jnp.zeros(()) for name in ("loss", "correct", "brier", "weight")}
+    sums = {name: jnp.zeros(()) for name in ("loss", *task.measures, "weight")}
     return sums | {"bad_step": jnp.full((), -1, jnp.int32)}
 
 
@@ -67,26 +76,36 @@ def make_step(
     graph: Any,
     optimizer: optax.GradientTransformation,
     *,
-    label_smoothing: float = 0.0,
-    class_weights: Float[Array, " classes"] | None = None,
+    task: Task = Classification(),  # noqa: B008 (immutable)
+    augmentation: AugmentationConfig | None = None,
 ) -> Callable[[TrainState, Batch], TrainState]:
-    """A function (state, batch) -> state. Not compiled yet: the caller jits it, or vmaps it over a model axis first."""
+    """A function (state, batch) -> state. Not compiled yet: the caller jits it, or vmaps it over a model axis first.
+
+    Args:
+        graph: of the model, called with (waveforms, lengths); with augmentation it is an
+            :class:`~mer_jax.models.EmotionModel`, whose features are altered before they are standardised.
+        optimizer: how weights move.
+        task: what the model is asked for.
+        augmentation: how training clips are altered; None trains on them as they are.
+    """
+
+    def objective(params: Any, state: TrainState, batch: Batch, key: jax.Array) -> tuple[jax.Array, Any]:
+        model = nnx.merge(graph, params, state.model_state)
+        if augmentation is None:
+            logits = model(batch["waveform"], batch["length"], deterministic=False, rngs=key)
+            targets = task.targets(batch, logits.shape[-1])
+        else:
+            logits, targets = _augmented(model, batch, key, task, augmentation)
+        weight = batch["weight"]
+        losses = task.losses(logits, targets)
+        loss = (losses * weight).sum() / jnp.maximum(weight.sum(), 1.0)
+        _, _, rest = split(model)
+        return loss, (logits, targets, rest)
 
     def step(state: TrainState, batch: Batch) -> TrainState:
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
-        weight = batch["weight"]
-
-        def objective(params: Any) -> tuple[jax.Array, Any]:
-            model = nnx.merge(graph, params, state.model_state)
-            logits = model(batch["waveform"], batch["length"], deterministic=False, rngs=key)
-            losses = cross_entropy(
-                logits, batch["label"], label_smoothing=label_smoothing, class_weights=class_weights
-            )
-            loss = (losses * weight).sum() / jnp.maximum(weight.sum(), 1.0)
-            _, _, rest = split(model)
-            return loss, (logits, rest)
-
-        (loss, (logits, rest)), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
+        differentiate = jax.value_and_grad(objective, has_aux=True)
+        (loss, (logits, targets, rest)), grads = differentiate(state.params, state, batch, key)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         return TrainState(
             optax.apply_updates(state.params, updates),
@@ -94,34 +113,48 @@ def make_step(
             opt_state,
             state.key,
             state.step + 1,
-            _add(state, loss, optax.tree.norm(grads), logits, batch),
+            _add(state, loss, optax.tree.norm(grads), task.measure(logits, targets), batch["weight"]),
         )
 
     return step
 
 
+def _augmented(
+    model: Any, batch: Batch, key: jax.Array, task: Task, augmentation: AugmentationConfig
+) -> tuple[jax.Array, jax.Array]:
+    """Logits and targets of an altered batch."""
+    for_waveforms, for_features, for_mixing, for_model = jax.random.split(key, 4)
+    waveforms = augment_waveforms(for_waveforms, jnp.asarray(batch["waveform"]), augmentation)
+    features, mask = model.features(waveforms, batch["length"])
+    features = augment_features(for_features, features, mask, augmentation)
+    mixture = Mixture.draw(for_mixing, waveforms.shape[0], augmentation.mixup)
+    logits = model.logits(mixture.blend(features), mixture.both(mask), deterministic=False, rngs=for_model)
+    return logits, mixture.blend(task.targets(batch, logits.shape[-1]))
+
+
 def _add(
-    state: TrainState, loss: jax.Array, norm: jax.Array, logits: jax.Array, batch: Batch
+    state: TrainState, loss: jax.Array, norm: jax.Array, measured: dict[str, jax.Array], weight: jax.Array
 ) -> dict[str, jax.Array]:
     """The epoch's sums with one batch more."""
-    totals, weight, labels = state.totals, batch["weight"], batch["label"]
-    correct = (logits.argmax(axis=-1) == labels).astype(jnp.float32)
+    totals = state.totals
     # The gradient too: a finite loss whose gradient is not leaves weights that are not.
     first_bad = ~jnp.isfinite(loss + norm) & (totals["bad_step"] < 0)
     return {
         "loss": totals["loss"] + loss * weight.sum(),
-        "correct": totals["correct"] + (correct * weight).sum(),
-        "brier": totals["brier"] + (brier(jax.nn.softmax(logits), labels) * weight).sum(),
+        **{name: totals[name] + (values * weight).sum() for name, values in measured.items()},
         "weight": totals["weight"] + weight.sum(),
         "bad_step": jnp.where(first_bad, state.step, totals["bad_step"]),
     }
 
 
-def make_predict(graph: Any) -> Callable[[Any, Any, Batch], jax.Array]:
-    """A function (params, model_state, batch) -> class probabilities, without dropout."""
+def make_predict(
+    graph: Any,
+    task: Task = Classification(),  # noqa: B008 (immutable)
+) -> Callable[[Any, Any, Batch], jax.Array]:
+    """A function (params, model_state, batch) -> the task's outputs, without dropout."""
 
     def predict(params: Any, model_state: Any, batch: Batch) -> jax.Array:
         model = nnx.merge(graph, params, model_state)
-        return jax.nn.softmax(model(batch["waveform"], batch["length"], deterministic=True))
+        return task.outputs(model(batch["waveform"], batch["length"], deterministic=True))
 
     return predict

@@ -94,7 +94,7 @@ def test_normalizer_of_a_fold_counts_real_frames_once(rng):
 
 def test_a_fold_of_filler_is_refused(rng):
     with pytest.raises(checks.DataError, match="no valid frame"):
-        fit_normalizer(make().frontend, Batches([batch(rng, [1600], [0])]))
+        fit_normalizer(make(), Batches([batch(rng, [1600], [0])]))
 
 
 def test_gradients_of_silence_and_music_are_finite(rng):

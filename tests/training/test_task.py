@@ -1,4 +1,4 @@
-"""The losses against scikit-learn and against their formulas in NumPy, in float64."""
+"""The tasks: losses and measures against scikit-learn and against their formulas in NumPy, in float64."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics
 from sklearn.utils.class_weight import compute_class_weight
 
-from mer_jax.training.loss import balanced_weights, brier, cross_entropy
+from mer_jax.training.task import Classification, MultiLabel, balanced_weights, standardising
 
 CLASSES = 4
 
@@ -27,6 +27,18 @@ def softmax(logits):
     return exp / exp.sum(axis=1, keepdims=True)
 
 
+def cross_entropy(logits, labels, **options):
+    task = Classification(**options)
+    return task.losses(logits, task.targets({"label": labels}, logits.shape[-1]))
+
+
+def brier(probabilities, labels):
+    """Of given probabilities: their logarithms are logits that give them."""
+    task = Classification()
+    logits = jnp.log(jnp.maximum(probabilities, 1e-30))
+    return task.measure(logits, task.targets({"label": labels}, logits.shape[-1]))["brier"]
+
+
 def test_cross_entropy_is_the_log_loss(logits, labels):
     with jax.enable_x64(True):
         ours = float(cross_entropy(jnp.asarray(logits), jnp.asarray(labels)).mean())
@@ -44,7 +56,7 @@ def test_smoothing_and_weights_are_their_formulas(logits, labels):
             jnp.asarray(logits),
             jnp.asarray(labels),
             label_smoothing=smoothing,
-            class_weights=jnp.asarray(weights),
+            class_weights=tuple(weights),
         )
     np.testing.assert_allclose(ours, expected, rtol=1e-12)
 
@@ -69,7 +81,7 @@ def test_brier_falls_as_a_model_improves_where_the_mean_squared_error_of_labels_
         return float(brier(jnp.asarray(probabilities, jnp.float32), jnp.asarray(labels)).mean())
 
     assert study(good) > study(poor)
-    assert ours(good) == 0 < ours(poor)
+    assert ours(good) < 1e-12 < ours(poor)
 
 
 def test_confident_mistakes_stay_finite():
@@ -83,8 +95,46 @@ def test_balanced_weights_are_scikit_learns():
     labels = np.repeat(np.arange(3), (5, 20, 7)).astype(np.int32)
     expected = compute_class_weight("balanced", classes=np.arange(3), y=labels)
     np.testing.assert_allclose(balanced_weights(labels, 3), expected, rtol=1e-6)
-    assert float(balanced_weights(labels, 3)[labels].mean()) == pytest.approx(1.0)
+    assert float(np.array(balanced_weights(labels, 3))[labels].mean()) == pytest.approx(1.0)
 
 
 def test_a_class_without_clips_has_a_finite_weight():
     assert np.isfinite(balanced_weights(np.array([0, 0, 2], np.int32), 4)).all()
+
+
+def test_regression_counts_targets_in_units_of_their_spread(rng):
+    targets = rng.normal([0.2, -3.0], [0.01, 10.0], (500, 2)).astype(np.float32)
+    task = standardising(targets)
+    batch = {"target": jnp.asarray(targets)}
+    found = task.targets(batch, 2)
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(found.std(axis=0), 1, rtol=1e-5)
+    np.testing.assert_allclose(task.outputs(found), targets, rtol=1e-4, atol=1e-6)
+    # Predicting the mean leaves a loss of 1, whatever the units; the measure is in the targets' own.
+    zeros = jnp.zeros_like(found)
+    assert float(task.losses(zeros, found).mean()) == pytest.approx(1, rel=1e-5)
+    expected = metrics.mean_squared_error(targets, np.tile(targets.mean(axis=0), (500, 1)))
+    assert float(task.measure(zeros, found)["mse"].mean()) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_constant_target_is_left_in_its_units():
+    task = standardising(np.full((5, 1), 2.0, np.float32))
+    assert task.std == (1.0,)
+    assert float(task.targets({"target": jnp.full((1, 1), 2.0)}, 1)[0, 0]) == 0
+
+
+def test_tags_are_scored_one_by_one(rng):
+    logits = rng.normal(size=(40, 3)) * 3
+    tags = rng.integers(0, 2, (40, 3)).astype(np.float64)
+    task = MultiLabel()
+    probabilities = 1 / (1 + np.exp(-logits))
+    with jax.enable_x64(True):
+        targets = task.targets({"target": jnp.asarray(tags)}, 3)
+        losses = task.losses(jnp.asarray(logits), targets)
+        measured = task.measure(jnp.asarray(logits), targets)
+        outputs = task.outputs(jnp.asarray(logits))
+    expected = np.mean([metrics.log_loss(tags[:, k], probabilities[:, k]) for k in range(3)])
+    assert float(losses.mean()) == pytest.approx(expected, rel=1e-10)
+    np.testing.assert_allclose(outputs, probabilities, rtol=1e-12)
+    assert float(measured["accuracy"].mean()) == pytest.approx(((logits > 0) == (tags > 0.5)).mean())
+    assert float(measured["brier"].mean()) == pytest.approx(((probabilities - tags) ** 2).mean(), rel=1e-10)
