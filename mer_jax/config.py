@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from mer_jax import checks
+from mer_jax.features.statistics import STATISTICS
+from mer_jax.models.dense import DenseConfig
 from mer_jax.models.recurrent import RecurrentConfig
+from mer_jax.models.vgg19 import VGG19Config
+from mer_jax.training.augmentation import AugmentationConfig
 from mer_jax.training.loop import TrainingConfig
 from mer_jax.training.optimizer import OptimizerConfig
+
+Network = Literal["recurrent", "dense", "vgg19"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +27,10 @@ class FrontendConfig:
     """A front-end by name: time_domain, amplitude_envelope, rms, zero_crossing_rate, log_mel, mfcc, log_cqt, chroma, ..."""
     options: dict[str, bool | int | float | str] = dataclasses.field(default_factory=dict)
     """Keyword arguments of the front-end, as pairs: --frontend.options hop_length 256 n_mels 64."""
+    statistics: tuple[str, ...] = STATISTICS
+    """What a dense network sees of each feature over a clip: mean, std, min, max, median, skewness, kurtosis, slope."""
+    colour_map: Literal["auto", "inferno", "coolwarm", "gray"] = "auto"
+    """Of the picture that a VGG19 sees; auto is inferno for the linear spectrogram, coolwarm for the rest."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +53,19 @@ class ExperimentConfig:
     """Into how many grouped, stratified folds the data is cut."""
     backend: Literal["jax", "nnaudio"] = "jax"
     """What computes the features: jax (inside the model's program) or nnaudio (torch, handed over by DLPack)."""
+    cache: Literal["auto", "off"] = "auto"
+    """auto: features that no training changes are computed once, if every clip fits clip_s and they fit in memory."""
     frontend: FrontendConfig = FrontendConfig()
-    model: RecurrentConfig = RecurrentConfig()
+    network: Network = "recurrent"
+    """recurrent (the frames of a clip), dense (statistics over its frames) or vgg19 (a picture of it)."""
+    recurrent: RecurrentConfig = RecurrentConfig()
+    dense: DenseConfig = DenseConfig()
+    vgg19: VGG19Config = VGG19Config()
+    base_init: Literal["imagenet", "he"] = "imagenet"
+    """Where a VGG19's convolutions start: imagenet (base_weights), or random ones (he)."""
+    base_weights: Path = Path("checkpoints/vgg19_imagenet")
+    """ImageNet weights: what 'mer-jax weights' wrote, or a file of Keras, NumPy or torchvision."""
+    augmentation: AugmentationConfig = AugmentationConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     training: TrainingConfig = TrainingConfig()
 
@@ -69,8 +90,8 @@ def to_json(config: Any) -> str:
     return json.dumps(dataclasses.asdict(config), indent=2, default=str) + "\n"
 
 
-def from_json(text: str, *, where: object = "config.json") -> ExperimentConfig:
-    """Read back what :func:`to_json` wrote.
+def from_json(text: str, *, where: object = "config.json", build: type = ExperimentConfig) -> Any:
+    """Read back what :func:`to_json` wrote, as a ``build``.
 
     Raises:
         mer_jax.checks.ConfigError: not JSON, an unknown field (with the nearest known one), or a value out of range.
@@ -81,7 +102,7 @@ def from_json(text: str, *, where: object = "config.json") -> ExperimentConfig:
         raise checks.ConfigError(
             where, f"is not JSON ({error})", remedy="write it anew with 'mer-jax train'"
         ) from None
-    return _build(ExperimentConfig, values, where)
+    return _build(build, values, where)
 
 
 def _build(cls: Any, values: Mapping[str, Any], where: object) -> Any:

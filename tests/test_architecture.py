@@ -21,7 +21,8 @@ LAYERS = [
     {"config"},
     {"evaluation"},
     {"experiment"},
-    {"predict", "export", "benchmark", "extract", "demo"},
+    {"predict", "export", "benchmark", "extract", "study"},
+    {"demo"},
     {"cli", "__main__"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

@@ -10,6 +10,6 @@ from mer_jax.training.loop import TrainingConfig
 config = ExperimentConfig(
     clip_s=5.0,
     frontend=FrontendConfig(name="time_domain"),
-    model=RecurrentConfig(architecture="cnn_bilstm"),
+    recurrent=RecurrentConfig(architecture="cnn_bilstm"),
     training=TrainingConfig(epochs=100, patience=15),
 )

@@ -46,6 +46,9 @@ class Catalog:
         durations_s: shape (n,), seconds; None where that is not known beforehand.
         source: the audio.
         facts: licence, citation, "synthetic": "yes" and other words for reports.
+        targets: shape (n, k), float32: numbers to predict, such as shares of votes, or 1 and 0 for tags; None where there are
+            none.
+        target_names: one a column of ``targets``.
 
     Raises:
         DataError: the columns disagree in length, or hold what they must not.
@@ -61,11 +64,13 @@ class Catalog:
     durations_s: Float[np.ndarray, "n"] | None
     source: AudioSource
     facts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    targets: Float[np.ndarray, "n k"] | None = None
+    target_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         checks.positive_int("sr", self.sr)
         n = len(self.ids)
-        for column in ("groups", "labels", "valence_arousal", "durations_s", "source"):
+        for column in ("groups", "labels", "valence_arousal", "durations_s", "source", "targets"):
             value = getattr(self, column)
             if value is not None and len(value) != n:
                 raise DataError(
@@ -110,5 +115,14 @@ class Catalog:
                 "has valence or arousal outside [-1, 1], or NaN",
                 remedy="scale the ratings to [-1, 1]",
             )
+        wide = 0 if self.targets is None else self.targets.shape[1]
+        if wide != len(self.target_names) or len(set(self.target_names)) != len(self.target_names):
+            raise DataError(
+                self.name,
+                f"has {wide} targets named {self.target_names}",
+                expected="a different name for each",
+            )
+        if self.targets is not None and not np.isfinite(self.targets).all():
+            raise DataError(self.name, "has targets that are not finite numbers")
         if self.durations_s is not None and not (self.durations_s > 0).all():
             raise DataError(self.name, "has clips without a duration", expected="seconds above 0")

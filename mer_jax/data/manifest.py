@@ -1,8 +1,9 @@
-"""A CSV file that lists clips: ``path,label,group[,valence,arousal][,id]``.
+"""A CSV file that lists clips: ``path,label,group[,valence,arousal][,id][,target_...]``.
 
 Comma-separated, UTF-8, with a header row; columns in any order, further ones are passed over. Paths are relative to the CSV
 file. ``group`` is what a split must not cut: the song that clips were cut from, the artist, the actor. ``label`` may be left
-out, or empty, where ``valence`` and ``arousal`` (both in [-1, 1]) are given.
+out, or empty, where ``valence`` and ``arousal`` (both in [-1, 1]), or columns named ``target_...`` are given: numbers to
+predict, such as ``target_calmness``, the share of listeners who voted for it, or 1 and 0 for a tag that a clip has or not.
 """
 
 import csv
@@ -21,6 +22,8 @@ from mer_jax.data.atomic import atomic_path
 from mer_jax.data.catalog import Catalog
 
 COLUMNS = ("path", "label", "group", "valence", "arousal", "id")
+TARGET = "target_"
+"""Prefix of the columns that hold numbers to predict."""
 _SHOWN = 20
 
 
@@ -31,6 +34,7 @@ class _Row:
     group: str
     ratings: tuple[float, float] | None
     id: str
+    targets: dict[str, float]
 
 
 def catalog(csv_file: str | Path, *, sr: int = 22050, read_headers: bool = True) -> Catalog:
@@ -61,6 +65,7 @@ def catalog(csv_file: str | Path, *, sr: int = 22050, read_headers: bool = True)
     index = {name: i for i, name in enumerate(classes)} | {"": -1}
     paths = [row.path for row in rows]
     ratings = [row.ratings for row in rows if row.ratings is not None]
+    targets = rows[0].targets
     return Catalog(
         name=csv_file.stem,
         classes=classes,
@@ -71,6 +76,8 @@ def catalog(csv_file: str | Path, *, sr: int = 22050, read_headers: bool = True)
         sr=sr,
         durations_s=files.durations(paths, sr=sr, where=csv_file) if read_headers else None,
         source=files.FileSource(paths, sr=sr),
+        targets=np.asarray([list(row.targets.values()) for row in rows], np.float32) if targets else None,
+        target_names=tuple(targets),
     )
 
 
@@ -79,7 +86,8 @@ def write(csv_file: str | Path, rows: Iterable[Mapping[str, object]]) -> None:
 
     Args:
         csv_file: where to. Paths are written relative to its folder.
-        rows: one mapping a clip, keys from :data:`COLUMNS`; all rows have the same keys, ``path`` and ``group`` among them.
+        rows: one mapping a clip, keys from :data:`COLUMNS` or beginning with :data:`TARGET`; all rows have the same keys,
+            ``path`` and ``group`` among them.
 
     Raises:
         DataError: there are no rows, or their keys differ or are unknown.
@@ -89,6 +97,7 @@ def write(csv_file: str | Path, rows: Iterable[Mapping[str, object]]) -> None:
     if not listed:
         raise DataError(csv_file, "there are no rows to write")
     columns = [name for name in COLUMNS if name in listed[0]]
+    columns += [name for name in listed[0] if name.startswith(TARGET)]
     for number, row in enumerate(listed):
         if set(row) != set(columns) or not {"path", "group"} <= set(row):
             raise DataError(
@@ -135,7 +144,8 @@ def _read(csv_file: Path) -> list[_Row]:
 def _header(csv_file: Path, names: Iterable[str] | None) -> list[str]:
     """Column names, stripped and in lower case; raises where one that is needed is missing."""
     found = [name.strip().lower() for name in names or ()]
-    needed = ["path", "group"] + ([] if {"valence", "arousal"} <= set(found) else ["label"])
+    unlabelled = {"valence", "arousal"} <= set(found) or any(name.startswith(TARGET) for name in found)
+    needed = ["path", "group"] + ([] if unlabelled else ["label"])
     for name in needed:
         if name in found:
             continue
@@ -149,7 +159,9 @@ def _header(csv_file: Path, names: Iterable[str] | None) -> list[str]:
             expected="path,label,group[,valence,arousal][,id]",
             remedy=f"rename {near[0]!r} to {name!r}" if near else f"add it{why}",
         )
-    repeated = {name for name in found if found.count(name) > 1 and name in COLUMNS}
+    repeated = {
+        name for name in found if found.count(name) > 1 and (name in COLUMNS or name.startswith(TARGET))
+    }
     if repeated:
         raise DataError(
             csv_file, f"has two columns named {sorted(repeated)[0]!r}", remedy="rename one of them"
@@ -188,9 +200,14 @@ def _row(folder: Path, cells: dict) -> _Row:
     if not path.is_file():
         raise ValueError(f"there is no file {str(path)!r}")
     ratings = _ratings(cell.get("valence", ""), cell.get("arousal", ""))
-    if not cell.get("label") and ratings is None:
+    targets = {
+        name.removeprefix(TARGET): _number(name, text)
+        for name, text in cell.items()
+        if name.startswith(TARGET)
+    }
+    if not cell.get("label") and ratings is None and not targets:
         raise ValueError("label is empty, and there is no valence and arousal")
-    return _Row(path, cell.get("label", ""), cell["group"], ratings, cell.get("id") or cell["path"])
+    return _Row(path, cell.get("label", ""), cell["group"], ratings, cell.get("id") or cell["path"], targets)
 
 
 def _ratings(valence: str, arousal: str) -> tuple[float, float] | None:
@@ -198,11 +215,18 @@ def _ratings(valence: str, arousal: str) -> tuple[float, float] | None:
         return None
     values = []
     for name, text in (("valence", valence), ("arousal", arousal)):
-        try:
-            value = float(text)
-        except ValueError:
-            raise ValueError(f"{name} is {text!r}, not a number") from None
-        if not (math.isfinite(value) and -1 <= value <= 1):
+        value = _number(name, text)
+        if not -1 <= value <= 1:
             raise ValueError(f"{name} is {text}, outside [-1, 1]: scale it")
         values.append(value)
     return values[0], values[1]
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}, not a number") from None
+    if not math.isfinite(value):
+        raise ValueError(f"{name} is {text}, not a finite number")
+    return value

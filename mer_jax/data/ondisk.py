@@ -55,6 +55,8 @@ def write_index(
         "groups": [catalog.groups[row] for row in rows],
         "labels": [int(catalog.labels[row]) for row in rows],
         "valence_arousal": None if ratings is None else [ratings[row].tolist() for row in rows],
+        "targets": None if catalog.targets is None else [catalog.targets[row].tolist() for row in rows],
+        "target_names": catalog.target_names,
         "lengths": list(lengths),
         "refused": [{"id": r.id, "problem": r.problem} for r in refused],
     }
@@ -81,7 +83,7 @@ def catalog(folder: str | Path, *, sr: int | None = None) -> Catalog:
     index = _read_index(folder)
     try:
         source = RecordSource(folder, index["lengths"])
-        ratings = index["valence_arousal"]
+        ratings, targets = index["valence_arousal"], index.get("targets")
         opened = Catalog(
             name=index["name"],
             classes=tuple(index["classes"]),
@@ -93,6 +95,8 @@ def catalog(folder: str | Path, *, sr: int | None = None) -> Catalog:
             durations_s=np.asarray(index["lengths"], dtype=np.float64) / index["sr"],
             source=source,
             facts=dict(index["facts"]),
+            targets=None if targets is None else np.asarray(targets, dtype=np.float32),
+            target_names=tuple(index.get("target_names", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, DataError):

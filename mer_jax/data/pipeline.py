@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from mer_jax import checks
-from mer_jax._shapes import Int
+from mer_jax._shapes import Bool, Int
 from mer_jax.checks import ArgumentError, DataError
 from mer_jax.data import files, memory
 from mer_jax.data.catalog import Catalog
@@ -32,6 +32,7 @@ class Loader:
         "length"           int32   (batch,)              samples before the padding
         "label"            int32   (batch,)              -1 where there is none
         "valence_arousal"  float32 (batch, 2)            zeros where there is none
+        "target"           float32 (batch, targets)      no column where there is none
         "index"            int32   (batch,)              row of the catalog
         "weight"           float32 (batch,)              1; 0 for filler
 
@@ -137,14 +138,17 @@ class Loader:
             length[i] = y.size
         for column in (rows, waveform, length):
             column[real:] = column[0]
-        ratings = self.catalog.valence_arousal
+        return {"waveform": waveform, "length": length} | self.columns(rows, np.arange(size) < real)
+
+    def columns(self, rows: Int[np.ndarray, "rows"], real: Bool[np.ndarray, "rows"]) -> Batch:
+        """What a batch holds of clips besides their audio; ``real`` is False for filler."""
+        ratings, targets = self.catalog.valence_arousal, self.catalog.targets
         return {
-            "waveform": waveform,
-            "length": length,
             "label": self.catalog.labels[rows],
-            "valence_arousal": np.zeros((size, 2), np.float32) if ratings is None else ratings[rows],
+            "valence_arousal": np.zeros((len(rows), 2), np.float32) if ratings is None else ratings[rows],
+            "target": np.zeros((len(rows), 0), np.float32) if targets is None else targets[rows],
             "index": rows,
-            "weight": (np.arange(size) < real).astype(np.float32),
+            "weight": real.astype(np.float32),
         }
 
     def _crop(self, row: int, epoch: int) -> Int[np.ndarray, "samples"]:

@@ -32,7 +32,7 @@ class DenseConfig:
     """Share of each hidden layer's outputs that training sets to zero."""
 
     def __post_init__(self) -> None:
-        with checks.as_config("model"):
+        with checks.as_config("dense"):
             _check(self.widths, self.activation, self.norm, self.dropout)
 
 

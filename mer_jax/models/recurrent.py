@@ -38,7 +38,7 @@ class RecurrentConfig:
     """From frames to one vector: flatten (a fixed number of frames), mean over the valid frames, or last state."""
 
     def __post_init__(self) -> None:
-        with checks.as_config("model"):
+        with checks.as_config("recurrent"):
             checks.one_of("architecture", self.architecture, get_args(Architecture))
             checks.one_of("pool", self.pool, get_args(Pool))
             for name in ("conv_filters", "kernel_size", "lstm_units", "dense_units"):
@@ -47,7 +47,7 @@ class RecurrentConfig:
                 raise checks.ArgumentError("dropout", f"is {self.dropout}", expected="a number in [0, 1)")
         if self.pool == "last" and not self.recurrent:
             raise checks.ConfigError(
-                "model.pool",
+                "recurrent.pool",
                 f"is 'last', but the architecture {self.architecture!r} has no state",
                 expected="a recurrent architecture",
                 remedy="use pool=flatten or pool=mean",

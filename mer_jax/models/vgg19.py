@@ -50,11 +50,11 @@ class VGG19Config:
     def __post_init__(self) -> None:
         if not 0 <= self.unfrozen_blocks <= len(BLOCKS):
             raise checks.ConfigError(
-                "model.unfrozen_blocks", f"is {self.unfrozen_blocks}", expected=f"0 to {len(BLOCKS)}"
+                "vgg19.unfrozen_blocks", f"is {self.unfrozen_blocks}", expected=f"0 to {len(BLOCKS)}"
             )
         if self.image_size < 32:
             raise checks.ConfigError(
-                "model.image_size", f"is {self.image_size}", expected="at least 32 (five poolings halve it)"
+                "vgg19.image_size", f"is {self.image_size}", expected="at least 32 (five poolings halve it)"
             )
 
 

@@ -348,7 +348,7 @@ def _compile(
     """The compiled step and the compiled prediction; models of one graph share them, as the cells of a study do."""
     transform = optimizer.build(optimizer_config, total_steps)
     step = training_step.make_step(graph, transform, task=task, augmentation=augmentation)
-    return jax.jit(step, donate_argnums=0), jax.jit(training_step.make_predict(graph, task))
+    return jax.jit(step, donate_argnums=0), training_step.compiled_predict(graph, task)
 
 
 def _classification(training: TrainingConfig, loader: Any) -> Classification:

@@ -1,6 +1,7 @@
 """One training step as a pure function of plain pytrees, so that it compiles once, donates its buffers and can be vmapped."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -158,3 +159,9 @@ def make_predict(
         return task.outputs(model(batch["waveform"], batch["length"], deterministic=True))
 
     return predict
+
+
+@lru_cache(maxsize=32)
+def compiled_predict(graph: Any, task: Task) -> Callable[[Any, Any, Batch], jax.Array]:
+    """:func:`make_predict`, compiled; models of one graph share it."""
+    return jax.jit(make_predict(graph, task))

@@ -283,3 +283,13 @@ def test_builders_of_their_own(tmp_path):
     builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=tmp_path / "manual"))
     assert builder.refused == []
     assert data.load(str(builder.data_dir), sr=SR).counts() == {"Happy": 2, "Sad": 2}
+
+
+def test_targets_are_prepared_with_the_clips(tmp_path):
+    from dataclasses import replace
+
+    targets = np.array([[0.5, 1.0], [0.25, 0.0], [0.125, 1.0]], np.float32)
+    clips = replace(tones_catalog(Tones([4000] * 3)), targets=targets, target_names=("power", "joy"))
+    found = data.load(prepare(clips, tmp_path / "out", sr=SR).path, sr=SR)
+    assert found.target_names == ("power", "joy")
+    np.testing.assert_array_equal(found.targets, targets)

@@ -78,12 +78,12 @@ def test_a_short_clip_is_judged_by_its_own_frames(rng):
 
 
 def test_normalizer_of_a_fold_counts_real_frames_once(rng):
-    frontend = make().frontend
+    model = make()
     parts = [batch(rng, [1600, 700], [1, 1]), batch(rng, [1000, 1600], [1, 0])]
-    got = fit_normalizer(frontend, Batches(parts))
+    got = fit_normalizer(model, Batches(parts))
     frames = []
     for part in parts:
-        features = np.asarray(frontend(part["waveform"]), np.float64)
+        features = np.asarray(model.frontend(part["waveform"]), np.float64)
         for row, length, weight in zip(features, part["length"], part["weight"], strict=True):
             if weight:
                 frames.append(row[: 1 + (length - 1) // 64])  # frames centred on a sample of the clip

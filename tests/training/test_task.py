@@ -130,9 +130,9 @@ def test_tags_are_scored_one_by_one(rng):
     probabilities = 1 / (1 + np.exp(-logits))
     with jax.enable_x64(True):
         targets = task.targets({"target": jnp.asarray(tags)}, 3)
-        losses = task.losses(jnp.asarray(logits), targets)
-        measured = task.measure(jnp.asarray(logits), targets)
-        outputs = task.outputs(jnp.asarray(logits))
+        losses = np.asarray(task.losses(jnp.asarray(logits), targets))
+        measured = {name: np.asarray(x) for name, x in task.measure(jnp.asarray(logits), targets).items()}
+        outputs = np.asarray(task.outputs(jnp.asarray(logits)))
     expected = np.mean([metrics.log_loss(tags[:, k], probabilities[:, k]) for k in range(3)])
     assert float(losses.mean()) == pytest.approx(expected, rel=1e-10)
     np.testing.assert_allclose(outputs, probabilities, rtol=1e-12)

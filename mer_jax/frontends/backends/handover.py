@@ -25,6 +25,7 @@ class Precomputed(Frontend):
 
     def __init__(self, frontend: Frontend) -> None:
         super().__init__(sr=frontend.sr, hop_length=frontend.hop_length, feature_names=frontend.feature_names)
+        self.picture_scale = frontend.picture_scale
 
     def frame_mask(self, lengths: Int[Array, " batch"], num_samples: int) -> Bool[Array, "batch frames"]:
         """As :meth:`Frontend.frame_mask`, but the second argument counts the frames that are there."""

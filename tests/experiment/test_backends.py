@@ -27,7 +27,7 @@ def settings(music: Path, out: Path, backend: str) -> ExperimentConfig:
         folds=5,
         backend=backend,
         frontend=FrontendConfig("log_mel", {"n_mels": 16, "n_fft": 512, "hop_length": 256}),
-        model=RecurrentConfig(architecture="cnn", conv_filters=4, dense_units=8),
+        recurrent=RecurrentConfig(architecture="cnn", conv_filters=4, dense_units=8),
         training=TrainingConfig(epochs=1, batch_size=16),
     )
 

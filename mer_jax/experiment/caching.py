@@ -1,0 +1,225 @@
+"""Features that never change are computed once: everything before the first trained weight, for every clip of a data set.
+
+A frozen base, a summary and a fixed front-end give the same for a clip in every epoch, so an epoch costs only what is trained
+after them. That holds while each clip is cut at the same place and its waveform is not altered.
+"""
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from mer_jax._shapes import Float, Int
+from mer_jax.data import pipeline
+from mer_jax.data.atomic import atomic_path
+from mer_jax.data.catalog import Catalog
+from mer_jax.frontends.base import Frontend
+from mer_jax.frontends.backends.handover import Precomputed
+from mer_jax.models import EmotionModel, Normalizer
+from mer_jax.models.dense import DenseStack
+from mer_jax.models.vgg19 import VGG19
+
+BATCH_SIZE = 16
+# Clips whose frames are measured at a time.
+_STANDARDISE_CLIPS = 128
+
+
+@dataclass(frozen=True)
+class FeatureArray:
+    """What a network sees of every clip of a data set.
+
+    Attributes:
+        values: (clips, frames, features), (clips, values) or the output of a base, (clips, rows, columns, channels); float32.
+        lengths: (clips,) valid samples of each clip.
+        seconds: how long computing them took, decoding and compiling included.
+    """
+
+    values: Float[np.ndarray, "clips *features"]
+    lengths: Int[np.ndarray, "clips"]
+    seconds: float
+
+
+class Head(nnx.Module):
+    """The dense layers of a VGG19 as a network of its own: takes the base's output.
+
+    Args:
+        vgg19: its layers are shared, not copied.
+    """
+
+    def __init__(self, vgg19: VGG19) -> None:
+        self.layers: DenseStack = vgg19.head
+
+    def __call__(self, features: Any, *, mask: Any = None, deterministic: bool = True, rngs: Any = None):
+        """Logits from (batch, rows, columns, channels); ``mask`` is not read."""
+        del mask
+        flat = features.reshape(features.shape[0], -1)
+        return self.layers(flat, deterministic=deterministic, rngs=rngs)
+
+
+def fixed_part(model: EmotionModel) -> Callable[[Any, Any], jax.Array]:
+    """A compiled function from (waveforms, lengths) to what the first trained layer sees."""
+    before = EmotionModel(model.frontend, None, _Nothing(), summary=model.summary)
+    graph, state = nnx.split(before)
+
+    @jax.jit
+    def draw(state: Any, waveforms: jax.Array, lengths: jax.Array) -> jax.Array:
+        return nnx.merge(graph, state).features(waveforms, lengths)[0]
+
+    if not isinstance(model.network, VGG19):
+        return lambda waveforms, lengths: draw(state, waveforms, lengths)
+    base_graph, base_state = nnx.split(model.network.base)
+    convolve = _base_function(base_graph)
+    return lambda waveforms, lengths: convolve(base_state, draw(state, waveforms, lengths))
+
+
+@lru_cache(maxsize=4)
+def _base_function(graph: Any) -> Callable[[Any, jax.Array], jax.Array]:
+    """The compiled base; pictures of every feature share it, where one program with the front-end would be one for each."""
+    return jax.jit(lambda state, images: nnx.merge(graph, state).features(images))
+
+
+class _Nothing(nnx.Module):
+    """In the place of a network that is not called."""
+
+
+def trained_part(model: EmotionModel) -> EmotionModel:
+    """The rest: takes a :class:`FeatureArray`'s rows for waveforms. It shares its weights with ``model``."""
+    network = Head(model.network) if isinstance(model.network, VGG19) else model.network
+    return EmotionModel(_given(model.frontend), model.normalizer, network)
+
+
+def can_cache(model: EmotionModel) -> bool:
+    """Whether nothing before the network's dense (or recurrent) layers is trained."""
+    before: list[nnx.Module] = [model.frontend]
+    if isinstance(model.network, VGG19):
+        before.append(model.network.base)
+    return not any(jax.tree.leaves(nnx.state(module, nnx.Param)) for module in before)
+
+
+def compute(
+    catalog: Catalog,
+    model: EmotionModel,
+    *,
+    num_samples: int,
+    prepare: Callable[[np.ndarray], Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Float[np.ndarray, "clips *features"], Int[np.ndarray, "clips"]]:
+    """Run the fixed part over every clip of a data set, each cut in its middle.
+
+    Args:
+        catalog: the data set.
+        model: see :func:`fixed_part`.
+        num_samples: length that clips are cut or padded to.
+        prepare: from waveforms to what the model's front-end takes, where that is another backend's features.
+        progress: called with clips done and clips in all.
+
+    Returns:
+        The values and the valid samples of each clip.
+    """
+    function = fixed_part(model)
+    loader = pipeline.Loader(
+        catalog,
+        np.arange(len(catalog)),
+        batch_size=min(BATCH_SIZE, len(catalog)),
+        num_samples=num_samples,
+        shuffle=False,
+        seed=0,
+        crop="center",
+        drop_remainder=False,
+        num_epochs=1,
+    )
+    values: np.ndarray | None = None
+    lengths = np.zeros(len(catalog), np.int32)
+    done = 0
+    for batch in loader:
+        real = batch["weight"] > 0
+        inputs = batch["waveform"] if prepare is None else prepare(batch["waveform"])
+        found = np.asarray(function(inputs, batch["length"]), np.float32)
+        if values is None:
+            values = np.empty((len(catalog), *found.shape[1:]), np.float32)
+        values[batch["index"][real]] = found[real]
+        lengths[batch["index"][real]] = batch["length"][real]
+        done += int(real.sum())
+        if progress is not None:
+            progress(done, len(catalog))
+    assert values is not None  # a catalog has a clip
+    return values, lengths
+
+
+def key(*parts: object) -> str:
+    """A name for features, from whatever determines them."""
+    return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()[:16]
+
+
+def save(path: Path, array: FeatureArray) -> None:
+    """Write features; whole or not at all."""
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, values=array.values, lengths=array.lengths, seconds=array.seconds)
+
+
+def load(path: Path) -> FeatureArray | None:
+    """Read what :func:`save` wrote; None where there is nothing, or nothing whole."""
+    try:
+        with np.load(path) as file:
+            return FeatureArray(file["values"], file["lengths"], float(file["seconds"]))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
+
+
+def standardise(model: EmotionModel, array: FeatureArray, rows: Int[np.ndarray, "rows"]) -> None:
+    """Fit the standardisation of a :func:`trained_part` to these clips.
+
+    Raises:
+        mer_jax.checks.DataError: no valid frame, or a value that is not finite.
+    """
+    assert model.normalizer is not None  # pictures have none
+
+    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for start in range(0, len(rows), _STANDARDISE_CLIPS):
+            some = rows[start : start + _STANDARDISE_CLIPS]
+            x = array.values[some]
+            if x.ndim == 2:
+                yield x[:, None, :], np.ones((len(x), 1), bool)
+            else:
+                yield x, np.asarray(model.frontend.frame_mask(jnp.asarray(array.lengths[some]), x.shape[1]))
+
+    measured = Normalizer.fit(batches())
+    model.normalizer.mean[...], model.normalizer.std[...] = measured.mean[...], measured.std[...]
+
+
+class CachedLoader(pipeline.Loader):
+    """Batches of features in the order in which :class:`~mer_jax.data.pipeline.Loader` gives waveforms.
+
+    Args:
+        array: features of all clips of the catalog; its rows stand in for ``waveform``.
+        catalog, indices, options: as there.
+    """
+
+    def __init__(
+        self, array: FeatureArray, catalog: Catalog, indices: Sequence[int] | np.ndarray, **options: Any
+    ) -> None:
+        # Gathering rows is quicker than handing them from thread to thread.
+        super().__init__(catalog, indices, crop="center", threads=0, **options)
+        self.array = array
+
+    def assemble(self, places: Sequence[tuple[int, int]]) -> pipeline.Batch:
+        """Make a batch of features."""
+        rows = np.full(self.batch_size, self.rows[places[0][1]], np.int32)
+        rows[: len(places)] = [self.rows[position] for _, position in places]
+        real = np.arange(self.batch_size) < len(places)
+        return {"waveform": self.array.values[rows], "length": self.array.lengths[rows]} | self.columns(rows, real)
+
+
+def _given(frontend: Any) -> Frontend:
+    """A front-end that passes on features which were computed before."""
+    inner = getattr(frontend, "frontend", frontend)  # a picture is made from a front-end
+    return inner if isinstance(inner, Precomputed) else Precomputed(inner)

@@ -1,0 +1,155 @@
+"""Train, evaluate and report one configuration."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from mer_jax import data, models
+from mer_jax.config import ExperimentConfig
+from mer_jax.data import splits
+from mer_jax.data.atomic import atomic_path
+from mer_jax.data.catalog import Catalog
+from mer_jax.evaluation import feature_examples, report, scores
+from mer_jax.experiment import building, caching, facts, folder, inputs
+from mer_jax.models import EmotionModel
+from mer_jax.training import loop
+
+# Features that need more than this are computed anew in every epoch.
+_CACHE_BYTES = 2 << 30
+
+
+def run(settings: ExperimentConfig, *, resume: bool = False, progress: bool = True) -> Path:
+    """Train, evaluate and report one configuration.
+
+    Args:
+        settings: what to run; ``settings.out`` is the run folder.
+        resume: go on after the last checkpoint in the folder.
+        progress: show progress.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        mer_jax.checks.InputError: data, configuration or folder cannot be used.
+    """
+    started = time.perf_counter()
+    out = Path(settings.out)
+    catalog = data.load(settings.data, sr=settings.sr)
+    facts.check_labels(catalog, settings.data)
+    split = splits.grouped_split(
+        catalog.labels,
+        catalog.groups,
+        fold=settings.fold,
+        folds=settings.folds,
+        seed=settings.seed,
+        classes=catalog.classes,
+    )
+    model = building.build_model(settings, len(catalog.classes))
+    folder.claim(out, settings, resume=resume, build=ExperimentConfig)
+    why_not = _why_not_cached(settings, catalog, model)
+    known = facts.of_run(settings, catalog, split, model)
+    known |= {"cached": not why_not} | ({"not_cached_because": why_not} if why_not else {})
+    folder.write_json(out / "facts.json", known)
+    if progress and why_not:
+        print(f"features are computed in every epoch: {why_not}")
+    trained, loaders = _inputs(settings, catalog, split, model, cached=not why_not)
+    result = loop.fit(
+        trained,
+        loaders["train"],
+        loaders["validation"],
+        score=lambda labels, probabilities: scores.compute(labels, probabilities, catalog.classes),
+        training=settings.training,
+        optimizer_config=settings.optimizer,
+        augmentation=settings.augmentation,
+        run_dir=out,
+        seed=settings.seed,
+        resume=resume,
+        progress=progress,
+    )
+    _score(out, catalog, trained, {part: loaders[part] for part in ("validation", "test")})
+    feature_examples.write(out, catalog, rows=split.test, sr=settings.sr, num_samples=settings.num_samples)
+    known |= {
+        "finished": folder.now(),
+        "wall_s": round(time.perf_counter() - started, 3),
+        "first_step_s": None if np.isnan(result.first_step_s) else round(result.first_step_s, 3),
+        "best_epoch": result.best_epoch,
+    }
+    folder.write_json(out / "facts.json", known)
+    report.write(out)
+    if progress:
+        print(report.summary_table(out))
+        print(f"report: {out / 'report.html'}")
+    return out
+
+
+def _inputs(
+    settings: ExperimentConfig, catalog: Catalog, split: splits.Split, model: EmotionModel, *, cached: bool
+) -> tuple[EmotionModel, dict[str, Any]]:
+    """The part of the model that is trained, its standardisation fitted, and its batches."""
+    if not cached:
+        loaders = {
+            part: inputs.waveform_loader(catalog, getattr(split, part), settings, train=part == "train")
+            for part in facts.PARTS
+        }
+        if model.normalizer is not None:
+            measured = models.fit_normalizer(
+                model, inputs.waveform_loader(catalog, split.train, settings, train=False)
+            )
+            model.normalizer.mean[...], model.normalizer.std[...] = measured.mean[...], measured.std[...]
+        return model, loaders
+    started = time.perf_counter()
+    prepare = inputs.backend_function(settings)
+    found = caching.compute(catalog, model, num_samples=settings.num_samples, prepare=prepare)
+    array = caching.FeatureArray(*found, seconds=time.perf_counter() - started)
+    loaders = {
+        part: inputs.cached_loader(array, catalog, getattr(split, part), settings, train=part == "train")
+        for part in facts.PARTS
+    }
+    trained = caching.trained_part(model)
+    if trained.normalizer is not None:
+        caching.standardise(trained, array, split.train)
+    return trained, loaders
+
+
+def _why_not_cached(settings: ExperimentConfig, catalog: Catalog, model: EmotionModel) -> str:
+    """Why features have to be computed in every epoch; "" if once is enough."""
+    if settings.cache == "off":
+        return "cache is off"
+    if settings.augmentation.on_waveforms:
+        return "the augmentation alters waveforms"
+    if not caching.can_cache(model):
+        return "what computes them is trained"
+    durations = catalog.durations_s
+    if durations is None or (np.rint(durations * catalog.sr) > settings.num_samples).any():
+        return f"clips longer than {settings.clip_s:g} s are cut at random places"
+    if settings.backend != "jax":
+        return ""
+    one = (jax.ShapeDtypeStruct((1, settings.num_samples), np.float32), jax.ShapeDtypeStruct((1,), np.int32))
+    needed = len(catalog) * 4 * jax.eval_shape(caching.fixed_part(model), *one).size
+    if needed > _CACHE_BYTES:
+        return f"they would take {needed / 2**30:.1f} GiB of memory"
+    return ""
+
+
+def _score(out: Path, catalog: Catalog, model: EmotionModel, loaders: Mapping[str, Any]) -> None:
+    """Write ``scores.json`` of the parts and ``predictions.npz`` of the test part."""
+    results = {}
+    for part, loader in loaders.items():
+        found = inputs.predict(model, loader)
+        rows, probabilities = found["index"], found["probabilities"]
+        results[part] = scores.compute(catalog.labels[rows], probabilities, catalog.classes)
+        if part == "test":
+            with atomic_path(out / "predictions.npz") as temporary, open(temporary, "wb") as file:
+                np.savez(
+                    file,
+                    ids=np.array([catalog.ids[row] for row in rows]),
+                    groups=np.array([catalog.groups[row] for row in rows]),
+                    labels=catalog.labels[rows],
+                    probabilities=probabilities,
+                    classes=np.array(catalog.classes),
+                )
+    folder.write_json(out / "scores.json", results)

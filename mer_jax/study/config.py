@@ -1,0 +1,113 @@
+"""What a study runs: data, protocol, and what all cells share."""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
+from mer_jax import checks
+from mer_jax.config import ExperimentConfig, FrontendConfig
+from mer_jax.models.dense import DenseConfig
+from mer_jax.models.recurrent import RecurrentConfig
+from mer_jax.models.vgg19 import VGG19Config
+from mer_jax.study import cells
+from mer_jax.study.cells import Cell
+from mer_jax.training.augmentation import AugmentationConfig
+from mer_jax.training.loop import TrainingConfig
+from mer_jax.training.optimizer import OptimizerConfig
+
+FOLDS = 10
+"""Into how many folds the protocol cuts the data."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyConfig:
+    """A table: its data, splits and seeds, and the settings that its cells share."""
+
+    data: str = "synthetic"
+    """"synthetic", a folder with one sub-folder a class, a manifest CSV (path,label,group), or a prepared data set."""
+    out: Path = Path("runs/study")
+    """Folder for the cells, the table and the report; a study that was interrupted goes on where it stopped."""
+    cells: tuple[str, ...] = ()
+    """Which rows of the table, by id; none names all."""
+    folds: int = 1
+    """How many of the ten folds are test parts in turn; 1 is the single split."""
+    seeds: int = 1
+    """How many seeds (0, 1, ...), each with its own folds and initial weights."""
+    sr: int = 22050
+    """Sampling rate that audio is resampled to, Hz."""
+    clip_s: float = 5.0
+    """Seconds of each clip that the models see: longer clips are cut in their middle, shorter ones padded."""
+    backend: Literal["jax", "nnaudio"] = "jax"
+    """What computes the features; nnaudio has spectrogram, mel, log_mel, mfcc, cqt and log_cqt."""
+    base_init: Literal["imagenet", "he"] = "imagenet"
+    """Where the VGG19's convolutions start: imagenet (base_weights), or random ones (he)."""
+    base_weights: Path = Path("checkpoints/vgg19_imagenet")
+    """ImageNet weights: what 'mer-jax weights' wrote, or a file of Keras, NumPy or torchvision."""
+    recurrent: RecurrentConfig = RecurrentConfig()
+    """Of approach 1; its architecture is the cell's."""
+    dense: DenseConfig = DenseConfig()
+    vgg19: VGG19Config = VGG19Config(image_size=128)
+    augmentation: AugmentationConfig = AugmentationConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    training: TrainingConfig = TrainingConfig(epochs=100, patience=15)
+
+    def __post_init__(self) -> None:
+        cells.choose(self.cells)
+        if not 1 <= self.folds <= FOLDS:
+            raise checks.ConfigError("folds", f"is {self.folds}", expected=f"1 to {FOLDS}")
+        if self.seeds < 1:
+            raise checks.ConfigError("seeds", f"is {self.seeds}", expected="at least 1")
+        if self.augmentation.on_waveforms:
+            raise checks.ConfigError(
+                "augmentation",
+                "alters waveforms, but a study computes each feature once",
+                expected="time_mask, frequency_mask or mixup",
+                remedy="train single cells with 'mer-jax train' to alter waveforms",
+            )
+
+    @property
+    def chosen(self) -> tuple[Cell, ...]:
+        """The cells to run, in the table's order."""
+        return cells.choose(self.cells)
+
+    def of_cell(self, cell: Cell, *, fold: int = 0, seed: int = 0) -> ExperimentConfig:
+        """The configuration of one cell on one split."""
+        recurrent = self.recurrent
+        if cell.architecture is not None:
+            recurrent = dataclasses.replace(recurrent, architecture=cell.architecture)
+        return ExperimentConfig(
+            data=self.data,
+            out=self.out / "cells" / cell.id / f"fold{fold}_seed{seed}",
+            sr=self.sr,
+            clip_s=self.clip_s,
+            seed=seed,
+            fold=fold,
+            folds=FOLDS,
+            backend=self.backend,
+            frontend=FrontendConfig(cell.features),
+            network=cell.network,
+            recurrent=recurrent,
+            dense=self.dense,
+            vgg19=self.vgg19,
+            base_init=self.base_init,
+            base_weights=self.base_weights,
+            augmentation=self.augmentation,
+            optimizer=self.optimizer,
+            training=self.training,
+        )
+
+
+def quick(settings: StudyConfig) -> StudyConfig:
+    """The same study at a fraction of its cost: some cells, small pictures, few epochs, random VGG19 weights if none are there.
+
+    What was named on the command line instead of left at its default stays.
+    """
+    default = StudyConfig()
+    small = {
+        "cells": cells.QUICK,
+        "vgg19": VGG19Config(image_size=64, widths=(256, 128, 128, 64, 64, 32)),
+        "training": TrainingConfig(epochs=15, patience=15),
+        "base_init": settings.base_init if settings.base_weights.exists() else "he",
+    }
+    changed = {name: value for name, value in small.items() if getattr(settings, name) == getattr(default, name)}
+    return dataclasses.replace(settings, **changed)

@@ -1,0 +1,238 @@
+"""Running the cells of a study: each feature is computed once, each finished cell stays finished."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mer_jax import checks, data, machine
+from mer_jax.data import splits
+from mer_jax.data.atomic import atomic_path
+from mer_jax.data.catalog import Catalog
+from mer_jax.evaluation import feature_examples, scores, study_report
+from mer_jax.experiment import building, caching, facts, folder, inputs
+from mer_jax.experiment.caching import FeatureArray
+from mer_jax.models import Normalizer
+from mer_jax.models.vgg19 import VGG19Base
+from mer_jax.study.cells import Cell
+from mer_jax.study.config import FOLDS, StudyConfig
+from mer_jax.study.progress import Progress
+from mer_jax.training import loop
+
+RESULT = "result.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One cell on one split."""
+
+    cell: Cell
+    fold: int
+    seed: int
+
+    def path(self, out: Path) -> Path:
+        """Where its results are."""
+        return out / "cells" / self.cell.id / f"fold{self.fold}_seed{self.seed}"
+
+    def done(self, out: Path) -> bool:
+        """Whether it was finished before: its result is written last."""
+        return (self.path(out) / RESULT).is_file()
+
+
+def run(settings: StudyConfig, *, progress: bool = True) -> Path:
+    """Run what is missing of a study and write its report.
+
+    Args:
+        settings: the study; ``settings.out`` is its folder. A folder that holds the same study goes on where it stopped.
+        progress: show progress.
+
+    Returns:
+        The folder, with ``report.html``, ``table.csv``, ``results.json`` and a folder for each cell.
+
+    Raises:
+        mer_jax.checks.InputError: data, settings or folder cannot be used.
+    """
+    out = Path(settings.out)
+    catalog = data.load(settings.data, sr=settings.sr)
+    facts.check_labels(catalog, settings.data)
+    base = _base(settings)
+    folder.claim(out, settings, resume=(out / "config.json").exists(), build=StudyConfig)
+    split = _split(catalog, fold=0, seed=0)
+    known = _facts(settings, catalog, split)
+    if (out / "study.json").is_file():
+        known["started"] = json.loads((out / "study.json").read_text(encoding="utf-8"))["started"]
+    folder.write_json(out / "study.json", known)
+    jobs = [job for job in _jobs(settings)]
+    with Progress(jobs_in_all=len(jobs), done_before=sum(job.done(out) for job in jobs), shown=progress) as shown:
+        for features, group in _by_features(jobs, out):
+            array = _features(settings, catalog, group[0].cell, base, shown)
+            for job in group:
+                shown.begin(job)
+                shown.end(job, _run_cell(settings, catalog, job, array, base))
+            del features
+    if not (out / "examples.npz").is_file():
+        num_samples = settings.of_cell(settings.chosen[0]).num_samples
+        feature_examples.write(out, catalog, rows=split.test, sr=settings.sr, num_samples=num_samples)
+    folder.write_json(out / "study.json", known | {"finished": folder.now()})
+    study_report.write(out)
+    for path in (out / "cache").glob("*.npz"):
+        path.unlink()
+    if progress:
+        print(study_report.summary_table(out))
+        print(f"report: {out / 'report.html'}")
+    return out
+
+
+def _jobs(settings: StudyConfig) -> Iterator[Job]:
+    for cell in settings.chosen:
+        for seed in range(settings.seeds):
+            for fold in range(settings.folds):
+                yield Job(cell, fold, seed)
+
+
+def _by_features(jobs: list[Job], out: Path) -> Iterator[tuple[tuple[str, str], list[Job]]]:
+    """What is left to do, cells that share their input together."""
+    groups: dict[tuple[str, str], list[Job]] = {}
+    for job in jobs:
+        if not job.done(out):
+            groups.setdefault((job.cell.features, job.cell.network), []).append(job)
+    yield from groups.items()
+
+
+def _base(settings: StudyConfig) -> VGG19Base | None:
+    """The base that all picture cells share, loaded (or missed) before anything is computed."""
+    pictures = [cell for cell in settings.chosen if cell.network == "vgg19"]
+    return building.load_base(settings.of_cell(pictures[0])) if pictures else None
+
+
+def _split(catalog: Catalog, *, fold: int, seed: int) -> splits.Split:
+    return splits.grouped_split(
+        catalog.labels, catalog.groups, fold=fold, folds=FOLDS, seed=seed, classes=catalog.classes
+    )
+
+
+def _features(
+    settings: StudyConfig, catalog: Catalog, cell: Cell, base: VGG19Base | None, shown: Progress
+) -> FeatureArray:
+    """The input of a cell's network for every clip, from this study's cache if it is there."""
+    config = settings.of_cell(cell)
+    name = caching.key(
+        catalog.name, catalog.ids, settings.sr, settings.clip_s, cell.features, cell.network, settings.backend,
+        settings.vgg19.image_size, settings.base_init,
+    )  # fmt: skip
+    path = settings.out / "cache" / f"{name}.npz"
+    array = caching.load(path)
+    if array is not None:
+        return array
+    model = building.build_model(config, len(catalog.classes), base=base)
+    started = time.perf_counter()
+    found = caching.compute(
+        catalog,
+        model,
+        num_samples=config.num_samples,
+        prepare=inputs.backend_function(config),
+        progress=lambda done, total: shown.features(cell.title, done, total),
+    )
+    array = FeatureArray(*found, seconds=time.perf_counter() - started)
+    caching.save(path, array)
+    return array
+
+
+def _run_cell(
+    settings: StudyConfig, catalog: Catalog, job: Job, array: FeatureArray, base: VGG19Base | None
+) -> dict[str, Any]:
+    """Train and score one cell on one split; what it returns is written last."""
+    started = time.perf_counter()
+    out = job.path(settings.out)
+    config = settings.of_cell(job.cell, fold=job.fold, seed=job.seed)
+    split = _split(catalog, fold=job.fold, seed=job.seed)
+    whole = building.build_model(config, len(catalog.classes), base=base)
+    model = caching.trained_part(whole)
+    if model.normalizer is not None:
+        caching.standardise(model, array, split.train)
+    loaders = {
+        part: inputs.cached_loader(array, catalog, getattr(split, part), config, train=part == "train")
+        for part in facts.PARTS
+    }
+    result = loop.fit(
+        model,
+        loaders["train"],
+        loaders["validation"],
+        score=lambda labels, probabilities: scores.compute(labels, probabilities, catalog.classes),
+        training=config.training,
+        optimizer_config=config.optimizer,
+        augmentation=config.augmentation,
+        run_dir=None,
+        seed=job.seed,
+        progress=False,
+    )
+    found = {part: inputs.predict(model, loaders[part]) for part in ("validation", "test")}
+    scored = {
+        part: scores.compute(catalog.labels[p["index"]], p["probabilities"], catalog.classes)
+        for part, p in found.items()
+    }
+    _write_predictions(out / "predictions.npz", catalog, found)
+    with atomic_path(out / "metrics.jsonl") as temporary:
+        temporary.write_text("".join(json.dumps(record) + "\n" for record in result.records), encoding="utf-8")
+    record = {
+        "cell": job.cell.id,
+        "fold": job.fold,
+        "seed": job.seed,
+        "scores": scored,
+        **building.parameter_counts(whole),
+        "feature_s": round(array.seconds, 3),
+        "train_s": round(time.perf_counter() - started, 3),
+        "epochs": len(result.records),
+        "best_epoch": result.best_epoch,
+        "base_init": config.base_init if job.cell.network == "vgg19" else None,
+        "selected_on": "validation",
+    }
+    folder.write_json(out / RESULT, record)
+    return record
+
+
+def _write_predictions(path: Path, catalog: Catalog, found: dict[str, dict[str, np.ndarray]]) -> None:
+    test, validation = found["test"], found["validation"]
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez(
+            file,
+            ids=np.array([catalog.ids[row] for row in test["index"]]),
+            groups=np.array([catalog.groups[row] for row in test["index"]]),
+            labels=catalog.labels[test["index"]],
+            probabilities=test["probabilities"],
+            classes=np.array(catalog.classes),
+            validation_groups=np.array([catalog.groups[row] for row in validation["index"]]),
+            validation_labels=catalog.labels[validation["index"]],
+            validation_probabilities=validation["probabilities"],
+        )
+
+
+def _facts(settings: StudyConfig, catalog: Catalog, split: splits.Split) -> dict[str, Any]:
+    notes = []
+    if settings.base_init == "he" and any(cell.network == "vgg19" for cell in settings.chosen):
+        notes.append("The VGG19 base starts from random (He normal) weights, not from ImageNet's.")
+    return {
+        "settings": json.loads(json.dumps(dataclasses.asdict(settings), default=str)),
+        "data": facts.of_data(catalog, split),
+        "folds": list(range(settings.folds)),
+        "seeds": list(range(settings.seeds)),
+        "versions": machine.describe_versions(),
+        "hardware": machine.describe_machine(),
+        "started": folder.now(),
+        "finished": None,
+        "notes": notes,
+        "cells": [
+            {
+                "id": cell.id,
+                "approach": cell.approach,
+                "title": cell.title,
+                "features": cell.features,
+                "network": cell.network_title,
+            }
+            for cell in settings.chosen
+        ],
+    }
