@@ -50,7 +50,7 @@ _TITLE = (
 
 
 def _commands(argv: Sequence[str]) -> dict[str, Callable[..., int | None]]:
-    """The commands by name; only ``train`` needs the configuration, whose modules import JAX."""
+    """The commands by name; only ``train`` and ``study`` need a configuration, whose modules import JAX."""
     commands: dict[str, Callable[..., int | None]] = {
         "demo": demo,
         "prepare": prepare,
@@ -58,22 +58,24 @@ def _commands(argv: Sequence[str]) -> dict[str, Callable[..., int | None]]:
         "features": features,
         "predict": predict,
     }
-    wants_config = argv[:1] == ["train"] or not argv or argv[0] not in commands
-    if wants_config:
+    known = argv and argv[0] in commands
+    if argv[:1] == ["train"] or not (known or argv[:1] == ["study"]):
         commands["train"] = _train_command(argv)
+    if argv[:1] == ["study"] or not (known or argv[:1] == ["train"]):
+        commands["study"] = _study_command()
     return dict(sorted(commands.items()))
 
 
-def demo(out: Path = Path("mer_jax_demo"), *, clips: int = 600, epochs: int = 20, seed: int = 0) -> None:
-    """Compose a small synthetic data set, train and evaluate on it, write a report: the main job in one go.
+def demo(out: Path = Path("mer_jax_demo"), *, clips: int = 400, epochs: int = 15, seed: int = 0) -> None:
+    """Compose a small synthetic data set and compare the three approaches on it: the main job in one go.
 
     Example: mer-jax demo --out mer_jax_demo
 
     Args:
-        out: folder for the audio files, the run and its report.
+        out: folder for the audio files, the study and its report.
         clips: how many 5-s clips to compose.
         epochs: passes over the training part.
-        seed: seeds the music, the split, the initial weights and the order.
+        seed: seeds the music.
     """
     from mer_jax import demo as mj_demo
 
@@ -139,13 +141,16 @@ def evaluate(
 
     found = experiment.evaluate(run, spec=data, part=part)
     print(f"{run} on {data or part}: {found['num_clips']} clips")
-    for name in ("accuracy", "macro_f1", "mcc", "auc", "brier", "ece", "loss"):
-        print(f"{name:10s} {'undefined' if found[name] is None else format(found[name], '.3f')}")
-    for name, row in found["per_class"].items():
-        shown = "  ".join(
-            f"{k} {'undefined' if v is None else format(v, '.3f')}" for k, v in row.items() if k != "support"
-        )
-        print(f"{name}: {shown}  clips {row['support']}")
+    for name, value in found.items():
+        if value is None or isinstance(value, float):
+            print(f"{name:17s} {_number(value)}")
+    for name, row in (found.get("per_class") or found["per_target"]).items():
+        shown = "  ".join(f"{k} {_number(v)}" for k, v in row.items() if k != "support")
+        print(f"{name}: {shown}" + (f"  clips {row['support']:.0f}" if "support" in row else ""))
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
 
 
 def predict(
@@ -198,6 +203,31 @@ def _train_command(argv: Sequence[str]) -> Callable[..., None]:
         experiment.run(settings, resume=resume)
 
     return train
+
+
+def _study_command() -> Callable[..., None]:
+    from mer_jax.study.config import StudyConfig
+
+    default = StudyConfig()
+
+    def study(
+        settings: Annotated[StudyConfig, tyro.conf.arg(name="")] = default, *, quick: bool = False
+    ) -> None:
+        """Run the study's whole table on any data set: every feature, every network, one report.
+
+        Example: mer-jax study --data my_music/ --out runs/study --clip-s 10
+
+        A study that was interrupted goes on where it stopped when the same command is given again.
+
+        Args:
+            settings: the study.
+            quick: some cells, small pictures, few epochs; random VGG19 weights where there are no others.
+        """
+        from mer_jax import study as mj_study
+
+        mj_study.run(mj_study.quick(settings) if quick else settings)
+
+    return study
 
 
 def _value_of(argv: Sequence[str], flag: str) -> str | None:

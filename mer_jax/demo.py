@@ -1,31 +1,27 @@
 """The demo: the main job on data that this package composes itself, from audio files on disk to a report."""
 
+import dataclasses
 from pathlib import Path
 
-from mer_jax import experiment
-from mer_jax.config import ExperimentConfig
+from mer_jax import study
 from mer_jax.data import synthetic
 from mer_jax.training.loop import TrainingConfig
 
 
 def run(out: Path, *, clips: int, epochs: int, seed: int) -> Path:
-    """Compose ``clips`` clips as WAV files, train and evaluate approach 1 on them, write the report.
+    """Compose ``clips`` clips as WAV files, compare the three approaches on them, write the report.
 
     Args:
-        out: gets ``audio/`` (one folder a mood, and a manifest) and ``run/``.
+        out: gets ``audio/`` (one folder a mood, and a manifest) and ``study/``.
         clips: number of 5-s clips.
         epochs: passes over the training part.
-        seed: seeds music, split, weights and order.
+        seed: seeds the music.
 
     Returns:
-        The run folder.
+        The folder of the study.
     """
-    print(f"composing {clips} clips of synthetic music (five moods) into {out / 'audio'}")
+    print(f"composing {clips} clips of synthetic music (five moods) into {out / 'audio'}", flush=True)
     folder = synthetic.write_folder(out / "audio", clips, seed=seed)
-    settings = ExperimentConfig(
-        data=str(folder / "manifest.csv"),
-        out=out / "run",
-        seed=seed,
-        training=TrainingConfig(epochs=epochs, patience=epochs),
-    )
-    return experiment.run(settings)
+    settings = study.quick(study.StudyConfig(data=str(folder / "manifest.csv"), out=out / "study"))
+    training = TrainingConfig(epochs=epochs, patience=epochs)
+    return study.run(dataclasses.replace(settings, training=training))

@@ -20,25 +20,41 @@ class Prediction:
 
     Attributes:
         path: the audio file.
-        classes: names of the classes.
-        probabilities: (classes,), the mean over the windows; sums to 1.
+        task: what the run was trained for: ``"classes"``, ``"tags"``, ``"targets"`` or ``"valence_arousal"``.
+        names: of the outputs: classes, tags or targets.
+        outputs: (names,), the mean over the windows: probabilities, which sum to 1 over classes, or predicted numbers.
         times_s: (windows,), centre of each window, seconds from the start.
-        curve: (windows, classes), probabilities of each window.
-        valence_arousal: (2,) in -1..1, the classes' mean valence and arousal in the training part weighted by
-            ``probabilities``; None where the training data had none.
+        curve: (windows, names), the outputs of each window.
+        valence_arousal: (2,) in -1..1; of a run on classes their mean valence and arousal in the training part, weighted by
+            ``probabilities``. None where the run cannot tell.
     """
 
     path: Path
-    classes: tuple[str, ...]
-    probabilities: np.ndarray
+    task: str
+    names: tuple[str, ...]
+    outputs: np.ndarray
     times_s: np.ndarray
     curve: np.ndarray
     valence_arousal: np.ndarray | None
 
     @property
+    def probabilities(self) -> np.ndarray:
+        """(classes,) or (tags,); raises :class:`~mer_jax.checks.ConfigError` for a run that predicts numbers."""
+        if self.task not in ("classes", "tags"):
+            raise checks.ConfigError(
+                self.task, "has no probabilities", expected="a run on classes or tags", remedy="read outputs"
+            )
+        return self.outputs
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return self.names
+
+    @property
     def label(self) -> str:
-        """The most probable class."""
-        return self.classes[int(np.argmax(self.probabilities))]
+        """The most probable class (or tag, or the largest number)."""
+        return self.names[int(np.argmax(self.outputs))]
 
 
 class Predictor:
@@ -60,8 +76,8 @@ class Predictor:
         checks.positive("hop_s", self.hop_s)
 
     @cached_property
-    def _probabilities(self):
-        return experiment.probability_function(self.run)
+    def _outputs(self):
+        return experiment.output_function(self.run)
 
     def __call__(self, path: str | Path) -> Prediction:
         """Predict one file; raises :class:`~mer_jax.checks.AudioError` if it cannot be decoded."""
@@ -78,24 +94,30 @@ class Predictor:
                 for i in range(0, len(starts), self.batch_size)
             ]
         )
-        probabilities = curve.mean(axis=0)
-        by_class = self.run.class_valence_arousal
+        outputs = curve.mean(axis=0)
         return Prediction(
             path=Path(path),
-            classes=self.run.classes,
-            probabilities=probabilities,
+            task=config.task,
+            names=self.run.outputs,
+            outputs=outputs,
             times_s=(starts + lengths / 2) / config.sr,
             curve=curve,
-            valence_arousal=None if by_class is None else probabilities @ by_class,
+            valence_arousal=self._valence_arousal(outputs),
         )
 
+    def _valence_arousal(self, outputs: np.ndarray) -> np.ndarray | None:
+        if self.run.config.task == "valence_arousal":
+            return outputs
+        by_class = self.run.class_valence_arousal
+        return outputs @ by_class if self.run.config.task == "classes" and by_class is not None else None
+
     def _batch(self, windows: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """Probabilities of up to ``batch_size`` windows; filled up, so that one shape is compiled."""
+        """Outputs of up to ``batch_size`` windows; filled up, so that one shape is compiled."""
         count = len(windows)
         fill = self.batch_size - count
         windows = np.pad(windows, ((0, fill), (0, 0)))
         lengths = np.pad(lengths, (0, fill), constant_values=1)
-        return np.asarray(self._probabilities(windows, lengths))[:count]
+        return np.asarray(self._outputs(windows, lengths))[:count]
 
 
 def window_starts(num_samples: int, window: int, hop: int) -> np.ndarray:
@@ -165,8 +187,9 @@ def table(predictions: Sequence[Prediction], suffix: str) -> str:
 
 def _row(p: Prediction) -> dict[str, str | float]:
     row: dict[str, str | float] = {"path": str(p.path), "label": p.label}
-    row |= {f"p_{name}": float(value) for name, value in zip(p.classes, p.probabilities, strict=True)}
-    if p.valence_arousal is not None:
+    prefix = "p_" if p.task in ("classes", "tags") else ""
+    row |= {prefix + name: float(value) for name, value in zip(p.names, p.outputs, strict=True)}
+    if p.valence_arousal is not None and p.task == "classes":
         row |= {"valence": float(p.valence_arousal[0]), "arousal": float(p.valence_arousal[1])}
     return row
 
@@ -197,10 +220,14 @@ def command(paths: Sequence[Path], *, checkpoint: Path, out: Path | None, curve:
 
 def _print(p: Prediction, *, curve: bool) -> None:
     def scores(values):
-        return "  ".join(f"{name} {value:.2f}" for name, value in zip(p.classes, values, strict=True))
+        return "  ".join(f"{name} {value:.2f}" for name, value in zip(p.names, values, strict=True))
 
-    emotion = f"{p.path}: {p.label}  ({scores(p.probabilities)})"
-    if p.valence_arousal is not None:
+    emotion = (
+        f"{p.path}: {p.label}  ({scores(p.outputs)})"
+        if p.task == "classes"
+        else f"{p.path}: {scores(p.outputs)}"
+    )
+    if p.valence_arousal is not None and p.task == "classes":
         emotion += f"  valence {p.valence_arousal[0]:+.2f}  arousal {p.valence_arousal[1]:+.2f}"
     print(emotion)
     if curve:

@@ -14,8 +14,8 @@ from mer_jax import checks, cli, experiment
 from mer_jax.data import synthetic
 
 SMALL = """
-    --clip-s 1 --sr 8000 --folds 5 --training.epochs 2 --training.batch-size 8 --model.conv-filters 4
-    --model.lstm-units 4 --model.dense-units 4
+    --clip-s 1 --sr 8000 --folds 5 --training.epochs 2 --training.batch-size 8 --recurrent.conv-filters 4
+    --recurrent.lstm-units 4 --recurrent.dense-units 4
 """.split()  # noqa: SIM905
 
 
@@ -140,6 +140,18 @@ BAD = {
         ["train", "--data", "synthetic", "--frontend.name", "log_mell", "--out", "OUT"],
         ["did you mean 'log_mel'"],
     ),
+    "no ImageNet weights": (
+        ["train", "--data", "DATA", "--network", "vgg19", "--frontend.name", "mel", "--out", "OUT"],
+        ["checkpoints/vgg19_imagenet", "mer-jax weights", "--base-init he"],
+    ),
+    "study without ImageNet weights": (
+        ["study", "--data", "DATA", "--out", "OUT"],
+        ["checkpoints/vgg19_imagenet", "--base-init he"],
+    ),
+    "unknown cell": (
+        ["study", "--data", "DATA", "--cells", "picture-mell", "--out", "OUT"],
+        ["did you mean 'picture-mel'"],
+    ),
     "no run": (["evaluate", "nowhere"], ["nowhere", "config.json"]),
     "no checkpoint": (["predict", "x.wav", "--checkpoint", "nowhere"], ["nowhere"]),
     "unknown suffix": (["predict", "x.wav", "--checkpoint", "RUN", "--out", "t.xlsx"], [".csv or .json"]),
@@ -148,10 +160,10 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD, ids=str)
-def test_bad_input_is_one_line_and_status_2(case, run, tmp_path, monkeypatch, capsys):
+def test_bad_input_is_one_line_and_status_2(case, run, music, tmp_path, monkeypatch, capsys):
     arguments, words = BAD[case]
     monkeypatch.chdir(tmp_path)
-    places = {"OUT": str(tmp_path / "out"), "RUN": str(run)}
+    places = {"OUT": str(tmp_path / "out"), "RUN": str(run), "DATA": str(music / "manifest.csv")}
     assert cli.main([places.get(a, a) for a in arguments]) == 2
     captured = capsys.readouterr()
     lines = captured.err.strip().splitlines()
@@ -171,7 +183,7 @@ def test_a_wrong_flag_names_the_nearest_and_ends_with_2():
     assert "--training.epochs" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("command", ["demo", "evaluate", "features", "predict", "prepare", "train"])
+@pytest.mark.parametrize("command", ["demo", "evaluate", "features", "predict", "prepare", "study", "train"])
 def test_help_shows_an_example(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])

@@ -1,7 +1,7 @@
 """One experiment from configuration to report: what ``train``, ``evaluate``, ``study`` and ``predict`` share."""
 
 from mer_jax.experiment.building import build_model
-from mer_jax.experiment.restoring import TrainedRun, evaluate, probability_function, restore
+from mer_jax.experiment.restoring import TrainedRun, evaluate, output_function, restore
 from mer_jax.experiment.running import run
 
-__all__ = ["TrainedRun", "build_model", "evaluate", "probability_function", "restore", "run"]
+__all__ = ["TrainedRun", "build_model", "evaluate", "output_function", "restore", "run"]

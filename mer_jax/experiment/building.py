@@ -9,7 +9,6 @@ from flax import nnx
 from mer_jax import checks, features, models
 from mer_jax.config import ExperimentConfig, Network
 from mer_jax.features import FeatureSet
-from mer_jax.features.registry import Kind
 from mer_jax.frontends.backends.handover import Precomputed
 from mer_jax.frontends.base import Frontend
 from mer_jax.frontends.image import Image
@@ -18,7 +17,7 @@ from mer_jax.models.dense import DenseNet
 from mer_jax.models.vgg19 import VGG19, VGG19Base
 
 # What each network takes of a clip.
-INPUTS: dict[Network, Kind] = {"recurrent": "series", "dense": "vector", "vgg19": "image"}
+INPUTS: dict[Network, str] = {"recurrent": "series", "dense": "vector", "vgg19": "image"}
 
 
 def build_model(

@@ -22,8 +22,8 @@ from mer_jax._shapes import Float, Int
 from mer_jax.data import pipeline
 from mer_jax.data.atomic import atomic_path
 from mer_jax.data.catalog import Catalog
-from mer_jax.frontends.base import Frontend
 from mer_jax.frontends.backends.handover import Precomputed
+from mer_jax.frontends.base import Frontend
 from mer_jax.models import EmotionModel, Normalizer
 from mer_jax.models.dense import DenseStack
 from mer_jax.models.vgg19 import VGG19
@@ -169,7 +169,8 @@ def save(path: Path, array: FeatureArray) -> None:
 def load(path: Path) -> FeatureArray | None:
     """Read what :func:`save` wrote; None where there is nothing, or nothing whole."""
     try:
-        with np.load(path) as file:
+        # Opened here: np.load leaves a file it cannot read open.
+        with open(path, "rb") as stream, np.load(stream) as file:
             return FeatureArray(file["values"], file["lengths"], float(file["seconds"]))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
@@ -216,7 +217,9 @@ class CachedLoader(pipeline.Loader):
         rows = np.full(self.batch_size, self.rows[places[0][1]], np.int32)
         rows[: len(places)] = [self.rows[position] for _, position in places]
         real = np.arange(self.batch_size) < len(places)
-        return {"waveform": self.array.values[rows], "length": self.array.lengths[rows]} | self.columns(rows, real)
+        return {"waveform": self.array.values[rows], "length": self.array.lengths[rows]} | self.columns(
+            rows, real
+        )
 
 
 def _given(frontend: Any) -> Frontend:

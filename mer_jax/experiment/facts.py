@@ -1,29 +1,30 @@
 """What a reader needs to know of a run besides its scores: data, split, seed, model, versions, hardware."""
 
+import zlib
 from typing import Any
 
 import jax
-import zlib
-
 import numpy as np
 from flax import nnx
 
-from mer_jax import checks, machine
+from mer_jax import machine
 from mer_jax.config import ExperimentConfig
 from mer_jax.data import splits
 from mer_jax.data.catalog import Catalog
-from mer_jax.experiment import building, folder
+from mer_jax.experiment import building, folder, targets
 from mer_jax.models import EmotionModel
 from mer_jax.models.vgg19 import VGG19
+from mer_jax.training.task import Task
 
 PARTS = ("train", "validation", "test")
 
 
 def of_run(
-    settings: ExperimentConfig, catalog: Catalog, split: splits.Split, model: EmotionModel
+    settings: ExperimentConfig, catalog: Catalog, split: splits.Split, model: EmotionModel, task: Task
 ) -> dict[str, Any]:
     """The facts of a run, before it."""
     return {
+        "task": {"name": settings.task, **targets.to_json(task)},
         "data": of_data(catalog, split),
         "seed": settings.seed,
         "fold": settings.fold,
@@ -41,7 +42,7 @@ def of_data(catalog: Catalog, split: splits.Split) -> dict[str, Any]:
     """The data set, and how many clips of each class are in each part."""
     ratings = catalog.valence_arousal
     means = None
-    if ratings is not None:
+    if ratings is not None and catalog.classes:
         train_labels = catalog.labels[split.train]
         means = [
             ratings[split.train][train_labels == k].mean(axis=0).tolist() for k in range(len(catalog.classes))
@@ -50,6 +51,7 @@ def of_data(catalog: Catalog, split: splits.Split) -> dict[str, Any]:
         "name": catalog.name,
         "synthetic": catalog.facts.get("synthetic", "no"),
         "classes": list(catalog.classes),
+        "targets": list(catalog.target_names),
         "num_clips": len(catalog),
         "num_groups": len(set(catalog.groups)),
         "counts": {part: catalog.counts(getattr(split, part)) for part in PARTS},
@@ -71,11 +73,3 @@ def base_checksum(network: VGG19) -> str:
     for leaf in jax.tree.leaves(nnx.to_pure_dict(nnx.state(network.base))):
         total = zlib.crc32(np.ascontiguousarray(leaf).tobytes(), total)
     return f"{total:08x}"
-
-
-def check_labels(catalog: Catalog, spec: str) -> None:
-    """Raise :class:`~mer_jax.checks.DataError` unless every clip has one of at least two classes."""
-    if len(catalog.classes) < 2 or (catalog.labels < 0).any():
-        raise checks.DataError(
-            spec, "has clips without a class", expected="a label for every clip, of at least two classes"
-        )

@@ -16,7 +16,7 @@ from mer_jax.frontends import backends
 from mer_jax.frontends.backends.handover import FeatureLoader
 from mer_jax.models import EmotionModel
 from mer_jax.training import step
-from mer_jax.training.task import Classification
+from mer_jax.training.task import Task
 
 
 def backend_function(settings: ExperimentConfig) -> backends.Compute | None:
@@ -65,19 +65,19 @@ def _options(rows: np.ndarray, settings: ExperimentConfig, *, train: bool) -> di
     }
 
 
-def probabilities(model: EmotionModel) -> Callable[[Any, Any], jax.Array]:
-    """A compiled function from (inputs, lengths) to class probabilities."""
+def outputs(model: EmotionModel, task: Task) -> Callable[[Any, Any], jax.Array]:
+    """A compiled function from (inputs, lengths) to the task's outputs, such as class probabilities."""
     graph, params, rest = step.split(model)
-    forward = step.compiled_predict(graph, Classification())
+    forward = step.compiled_predict(graph, task)
     return lambda inputs, lengths: forward(params, rest, {"waveform": inputs, "length": lengths})
 
 
-def predict(model: EmotionModel, loader: Any) -> dict[str, np.ndarray]:
-    """Probabilities of every clip of a loader, and its row in the catalog."""
-    forward = probabilities(model)
+def predict(model: EmotionModel, loader: Any, task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """Outputs of every clip of a loader, (clips, outputs), and its row in the catalog, (clips,)."""
+    forward = outputs(model, task)
     found, index = [], []
     for batch in loader:
         real = np.asarray(batch["weight"]) > 0
         found.append(np.asarray(forward(batch["waveform"], batch["length"]))[real])
         index.append(np.asarray(batch["index"])[real])
-    return {"probabilities": np.concatenate(found), "index": np.concatenate(index)}
+    return np.concatenate(found), np.concatenate(index)

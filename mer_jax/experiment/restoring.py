@@ -12,11 +12,11 @@ import numpy as np
 from mer_jax import checks, config, data
 from mer_jax.config import ExperimentConfig
 from mer_jax.data import splits
-from mer_jax.evaluation import scores
-from mer_jax.experiment import building, caching, facts, inputs
+from mer_jax.experiment import building, caching, facts, inputs, targets
 from mer_jax.models import EmotionModel
 from mer_jax.models.vgg19 import VGG19
 from mer_jax.training import checkpoint
+from mer_jax.training.task import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,14 +26,16 @@ class TrainedRun:
     Attributes:
         path: the run folder.
         config: its configuration.
-        classes: names of the classes.
+        outputs: names of what the model gives: classes, targets or tags.
+        task: what the model was asked for.
         class_valence_arousal: (classes, 2) mean valence and arousal of each class in the training part, or None.
         model: front-end, standardisation and network with the best weights.
     """
 
     path: Path
     config: ExperimentConfig
-    classes: tuple[str, ...]
+    outputs: tuple[str, ...]
+    task: Task
     class_valence_arousal: np.ndarray | None
     model: EmotionModel
 
@@ -58,19 +60,21 @@ def restore(path: str | Path) -> TrainedRun:
         (path / "config.json").read_text(encoding="utf-8"), where=path / "config.json"
     )
     known = json.loads((path / "facts.json").read_text(encoding="utf-8"))
-    classes = tuple(known["data"]["classes"])
-    model = building.build_model(settings, len(classes))
+    names = tuple(known["data"]["classes" if settings.task == "classes" else "targets"])
+    task = targets.from_json(settings.task, known["task"])
+    model = building.build_model(settings, len(names))
     if known.get("cached"):
         if isinstance(model.network, VGG19):
-            _check_base(path, settings, model.network, known["base_checksum"])
+            check_base(path, settings, model.network, known["base_checksum"])
         checkpoint.load_model(path, caching.trained_part(model))
     else:
         checkpoint.load_model(path, model)
     ratings = known["data"].get("class_valence_arousal")
-    return TrainedRun(path, settings, classes, None if ratings is None else np.asarray(ratings), model)
+    by_class = None if ratings is None else np.asarray(ratings)
+    return TrainedRun(path, settings, names, task, by_class, model)
 
 
-def _check_base(path: Path, settings: ExperimentConfig, network: VGG19, expected: str) -> None:
+def check_base(path: Path, settings: ExperimentConfig, network: VGG19, expected: str) -> None:
     """A frozen base is not stored with each run, so it has to be the same again."""
     found = facts.base_checksum(network)
     if found != expected:
@@ -83,10 +87,10 @@ def _check_base(path: Path, settings: ExperimentConfig, network: VGG19, expected
         )
 
 
-def probability_function(trained: TrainedRun) -> Callable[[Any, Any], jax.Array]:
-    """A compiled function from (waveforms, lengths) to class probabilities, with the run's own backend."""
+def output_function(trained: TrainedRun) -> Callable[[Any, Any], jax.Array]:
+    """A compiled function from (waveforms, lengths) to probabilities (or predicted numbers), with the run's own backend."""
     settings = trained.config
-    forward = inputs.probabilities(trained.model)
+    forward = inputs.outputs(trained.model, trained.task)
     prepare = inputs.backend_function(settings)
     if prepare is None:
         return forward
@@ -102,21 +106,23 @@ def evaluate(path: str | Path, *, spec: str | None = None, part: str = "test") -
         part: "validation" or "test" of the run's own split.
 
     Returns:
-        The scores (:func:`mer_jax.evaluation.scores.compute`).
+        The scores (:func:`mer_jax.evaluation.scores.compute`, or those of :mod:`mer_jax.evaluation.target_scores`).
 
     Raises:
-        mer_jax.checks.InputError: the run or the data cannot be used, or the classes differ.
+        mer_jax.checks.InputError: the run or the data cannot be used, or the classes (targets, tags) differ.
     """
     checks.one_of("part", part, ("validation", "test"))
     trained = restore(path)
     settings = trained.config
-    catalog = data.load(spec or settings.data, sr=settings.sr)
-    facts.check_labels(catalog, spec or settings.data)
-    if catalog.classes != trained.classes:
+    where = spec or settings.data
+    catalog = targets.with_targets(data.load(where, sr=settings.sr), settings.task, where)
+    names = targets.output_names(catalog, settings.task)
+    if names != trained.outputs:
+        what = "classes" if settings.task == "classes" else "targets"
         raise checks.DataError(
-            spec or settings.data,
-            f"has the classes {', '.join(catalog.classes)}",
-            expected=f"those of the run: {', '.join(trained.classes)}",
+            where,
+            f"has the {what} {', '.join(names)}",
+            expected=f"those of the run: {', '.join(trained.outputs)}",
         )
     rows = np.arange(len(catalog))
     if spec is None:
@@ -124,5 +130,8 @@ def evaluate(path: str | Path, *, spec: str | None = None, part: str = "test") -
             catalog.labels, catalog.groups, fold=settings.fold, folds=settings.folds, seed=settings.seed
         )
         rows = getattr(split, part)
-    found = inputs.predict(trained.model, inputs.waveform_loader(catalog, rows, settings, train=False))
-    return scores.compute(catalog.labels[found["index"]], found["probabilities"], catalog.classes)
+    loader = inputs.waveform_loader(catalog, rows, settings, train=False)
+    found, index = inputs.predict(trained.model, loader, trained.task)
+    return dict(
+        targets.score_function(catalog, trained.task)(targets.truth(catalog, trained.task, index), found)
+    )

@@ -1,7 +1,6 @@
 """Train, evaluate and report one configuration."""
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,14 @@ from mer_jax.config import ExperimentConfig
 from mer_jax.data import splits
 from mer_jax.data.atomic import atomic_path
 from mer_jax.data.catalog import Catalog
-from mer_jax.evaluation import feature_examples, report, scores
-from mer_jax.experiment import building, caching, facts, folder, inputs
+from mer_jax.evaluation import feature_examples, report
+from mer_jax.experiment import building, caching, facts, folder, inputs, targets
 from mer_jax.models import EmotionModel
 from mer_jax.training import loop
+from mer_jax.training.task import Classification, Task
 
 # Features that need more than this are computed anew in every epoch.
-_CACHE_BYTES = 2 << 30
+CACHE_BYTES = 2 << 30
 
 
 def run(settings: ExperimentConfig, *, resume: bool = False, progress: bool = True) -> Path:
@@ -39,7 +39,7 @@ def run(settings: ExperimentConfig, *, resume: bool = False, progress: bool = Tr
     started = time.perf_counter()
     out = Path(settings.out)
     catalog = data.load(settings.data, sr=settings.sr)
-    facts.check_labels(catalog, settings.data)
+    catalog = targets.with_targets(catalog, settings.task, settings.data)
     split = splits.grouped_split(
         catalog.labels,
         catalog.groups,
@@ -48,21 +48,24 @@ def run(settings: ExperimentConfig, *, resume: bool = False, progress: bool = Tr
         seed=settings.seed,
         classes=catalog.classes,
     )
-    model = building.build_model(settings, len(catalog.classes))
+    task = targets.task_of(settings, catalog, split.train)
+    score = targets.score_function(catalog, task)
+    model = building.build_model(settings, len(targets.output_names(catalog, settings.task)))
     folder.claim(out, settings, resume=resume, build=ExperimentConfig)
-    why_not = _why_not_cached(settings, catalog, model)
-    known = facts.of_run(settings, catalog, split, model)
+    why_not = why_not_cached(settings, catalog, model)
+    known = facts.of_run(settings, catalog, split, model, task)
     known |= {"cached": not why_not} | ({"not_cached_because": why_not} if why_not else {})
     folder.write_json(out / "facts.json", known)
     if progress and why_not:
         print(f"features are computed in every epoch: {why_not}")
-    trained, loaders = _inputs(settings, catalog, split, model, cached=not why_not)
+    trained, loaders = inputs_of(settings, catalog, split, model, cached=not why_not)
     result = loop.fit(
         trained,
         loaders["train"],
         loaders["validation"],
-        score=lambda labels, probabilities: scores.compute(labels, probabilities, catalog.classes),
+        score=score,
         training=settings.training,
+        task=task,
         optimizer_config=settings.optimizer,
         augmentation=settings.augmentation,
         run_dir=out,
@@ -70,7 +73,12 @@ def run(settings: ExperimentConfig, *, resume: bool = False, progress: bool = Tr
         resume=resume,
         progress=progress,
     )
-    _score(out, catalog, trained, {part: loaders[part] for part in ("validation", "test")})
+    results = {}
+    for part in ("validation", "test"):
+        found, rows = inputs.predict(trained, loaders[part], task)
+        results[part] = score(targets.truth(catalog, task, rows), found)
+    _write_predictions(out / "predictions.npz", catalog, task, found, rows)
+    folder.write_json(out / "scores.json", results)
     feature_examples.write(out, catalog, rows=split.test, sr=settings.sr, num_samples=settings.num_samples)
     known |= {
         "finished": folder.now(),
@@ -86,7 +94,7 @@ def run(settings: ExperimentConfig, *, resume: bool = False, progress: bool = Tr
     return out
 
 
-def _inputs(
+def inputs_of(
     settings: ExperimentConfig, catalog: Catalog, split: splits.Split, model: EmotionModel, *, cached: bool
 ) -> tuple[EmotionModel, dict[str, Any]]:
     """The part of the model that is trained, its standardisation fitted, and its batches."""
@@ -115,7 +123,7 @@ def _inputs(
     return trained, loaders
 
 
-def _why_not_cached(settings: ExperimentConfig, catalog: Catalog, model: EmotionModel) -> str:
+def why_not_cached(settings: ExperimentConfig, catalog: Catalog, model: EmotionModel) -> str:
     """Why features have to be computed in every epoch; "" if once is enough."""
     if settings.cache == "off":
         return "cache is off"
@@ -130,26 +138,21 @@ def _why_not_cached(settings: ExperimentConfig, catalog: Catalog, model: Emotion
         return ""
     one = (jax.ShapeDtypeStruct((1, settings.num_samples), np.float32), jax.ShapeDtypeStruct((1,), np.int32))
     needed = len(catalog) * 4 * jax.eval_shape(caching.fixed_part(model), *one).size
-    if needed > _CACHE_BYTES:
+    if needed > CACHE_BYTES:
         return f"they would take {needed / 2**30:.1f} GiB of memory"
     return ""
 
 
-def _score(out: Path, catalog: Catalog, model: EmotionModel, loaders: Mapping[str, Any]) -> None:
-    """Write ``scores.json`` of the parts and ``predictions.npz`` of the test part."""
-    results = {}
-    for part, loader in loaders.items():
-        found = inputs.predict(model, loader)
-        rows, probabilities = found["index"], found["probabilities"]
-        results[part] = scores.compute(catalog.labels[rows], probabilities, catalog.classes)
-        if part == "test":
-            with atomic_path(out / "predictions.npz") as temporary, open(temporary, "wb") as file:
-                np.savez(
-                    file,
-                    ids=np.array([catalog.ids[row] for row in rows]),
-                    groups=np.array([catalog.groups[row] for row in rows]),
-                    labels=catalog.labels[rows],
-                    probabilities=probabilities,
-                    classes=np.array(catalog.classes),
-                )
-    folder.write_json(out / "scores.json", results)
+def _write_predictions(path: Path, catalog: Catalog, task: Task, found: np.ndarray, rows: np.ndarray) -> None:
+    """The test part clip by clip: what is true, and what the model said."""
+    columns: dict[str, np.ndarray] = {
+        "ids": np.array([catalog.ids[row] for row in rows]),
+        "groups": np.array([catalog.groups[row] for row in rows]),
+    }
+    true = targets.truth(catalog, task, rows)
+    if isinstance(task, Classification):
+        columns |= {"labels": true, "probabilities": found, "classes": np.array(catalog.classes)}
+    else:
+        columns |= {"targets": true, "predictions": found, "names": np.array(catalog.target_names)}
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **columns)  # type: ignore[arg-type]

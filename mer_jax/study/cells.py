@@ -30,9 +30,11 @@ class Cell:
     @property
     def network_title(self) -> str:
         """What the table calls the network."""
-        return {"recurrent": _ARCHITECTURES.get(self.architecture or "", ""), "dense": "Dense", "vgg19": "VGG19"}[
-            self.network
-        ]
+        return {
+            "recurrent": _ARCHITECTURES.get(self.architecture or "", ""),
+            "dense": "Dense",
+            "vgg19": "VGG19",
+        }[self.network]
 
 
 _ARCHITECTURES = {
@@ -77,7 +79,12 @@ CELLS: tuple[Cell, ...] = (
 )
 """The whole table, in its order."""
 
-QUICK = ("series-amplitude_envelope", "series-time_domain", "numbers-time", "numbers-frequency", "numbers-time_frequency") + (
+QUICK = (
+    "series-amplitude_envelope",
+    "series-time_domain",
+    "numbers-time",
+    "numbers-frequency",
+    "numbers-time_frequency",
     "picture-mel",
     "picture-log_cqt",
     "picture-mfcc",

@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mer_jax import checks
 from mer_jax.config import ExperimentConfig, FrontendConfig
@@ -103,11 +103,13 @@ def quick(settings: StudyConfig) -> StudyConfig:
     What was named on the command line instead of left at its default stays.
     """
     default = StudyConfig()
-    small = {
+    small: dict[str, Any] = {
         "cells": cells.QUICK,
         "vgg19": VGG19Config(image_size=64, widths=(256, 128, 128, 64, 64, 32)),
         "training": TrainingConfig(epochs=15, patience=15),
         "base_init": settings.base_init if settings.base_weights.exists() else "he",
     }
-    changed = {name: value for name, value in small.items() if getattr(settings, name) == getattr(default, name)}
+    changed = {
+        name: value for name, value in small.items() if getattr(settings, name) == getattr(default, name)
+    }
     return dataclasses.replace(settings, **changed)

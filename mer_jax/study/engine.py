@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from mer_jax import checks, data, machine
+from mer_jax import data, machine
 from mer_jax.data import splits
 from mer_jax.data.atomic import atomic_path
 from mer_jax.data.catalog import Catalog
-from mer_jax.evaluation import feature_examples, scores, study_report
-from mer_jax.experiment import building, caching, facts, folder, inputs
+from mer_jax.evaluation import feature_examples, study_report
+from mer_jax.experiment import building, caching, facts, folder, inputs, targets
 from mer_jax.experiment.caching import FeatureArray
-from mer_jax.models import Normalizer
 from mer_jax.models.vgg19 import VGG19Base
 from mer_jax.study.cells import Cell
 from mer_jax.study.config import FOLDS, StudyConfig
@@ -58,7 +57,7 @@ def run(settings: StudyConfig, *, progress: bool = True) -> Path:
     """
     out = Path(settings.out)
     catalog = data.load(settings.data, sr=settings.sr)
-    facts.check_labels(catalog, settings.data)
+    targets.with_targets(catalog, "classes", settings.data)
     base = _base(settings)
     folder.claim(out, settings, resume=(out / "config.json").exists(), build=StudyConfig)
     split = _split(catalog, fold=0, seed=0)
@@ -66,8 +65,10 @@ def run(settings: StudyConfig, *, progress: bool = True) -> Path:
     if (out / "study.json").is_file():
         known["started"] = json.loads((out / "study.json").read_text(encoding="utf-8"))["started"]
     folder.write_json(out / "study.json", known)
-    jobs = [job for job in _jobs(settings)]
-    with Progress(jobs_in_all=len(jobs), done_before=sum(job.done(out) for job in jobs), shown=progress) as shown:
+    jobs = list(_jobs(settings))
+    with Progress(
+        jobs_in_all=len(jobs), done_before=sum(job.done(out) for job in jobs), shown=progress
+    ) as shown:
         for features, group in _by_features(jobs, out):
             array = _features(settings, catalog, group[0].cell, base, shown)
             for job in group:
@@ -158,26 +159,30 @@ def _run_cell(
         part: inputs.cached_loader(array, catalog, getattr(split, part), config, train=part == "train")
         for part in facts.PARTS
     }
+    task = targets.task_of(config, catalog, split.train)
+    score = targets.score_function(catalog, task)
     result = loop.fit(
         model,
         loaders["train"],
         loaders["validation"],
-        score=lambda labels, probabilities: scores.compute(labels, probabilities, catalog.classes),
+        score=score,
         training=config.training,
+        task=task,
         optimizer_config=config.optimizer,
         augmentation=config.augmentation,
         run_dir=None,
         seed=job.seed,
         progress=False,
     )
-    found = {part: inputs.predict(model, loaders[part]) for part in ("validation", "test")}
+    found = {part: inputs.predict(model, loaders[part], task) for part in ("validation", "test")}
     scored = {
-        part: scores.compute(catalog.labels[p["index"]], p["probabilities"], catalog.classes)
-        for part, p in found.items()
+        part: score(catalog.labels[rows], probabilities) for part, (probabilities, rows) in found.items()
     }
     _write_predictions(out / "predictions.npz", catalog, found)
     with atomic_path(out / "metrics.jsonl") as temporary:
-        temporary.write_text("".join(json.dumps(record) + "\n" for record in result.records), encoding="utf-8")
+        temporary.write_text(
+            "".join(json.dumps(record) + "\n" for record in result.records), encoding="utf-8"
+        )
     record = {
         "cell": job.cell.id,
         "fold": job.fold,
@@ -195,20 +200,16 @@ def _run_cell(
     return record
 
 
-def _write_predictions(path: Path, catalog: Catalog, found: dict[str, dict[str, np.ndarray]]) -> None:
-    test, validation = found["test"], found["validation"]
+def _write_predictions(path: Path, catalog: Catalog, found: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    columns: dict[str, np.ndarray] = {"classes": np.array(catalog.classes)}
+    for prefix, part in (("", "test"), ("validation_", "validation")):
+        probabilities, rows = found[part]
+        columns[prefix + "ids"] = np.array([catalog.ids[row] for row in rows])
+        columns[prefix + "groups"] = np.array([catalog.groups[row] for row in rows])
+        columns[prefix + "labels"] = catalog.labels[rows]
+        columns[prefix + "probabilities"] = probabilities
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(
-            file,
-            ids=np.array([catalog.ids[row] for row in test["index"]]),
-            groups=np.array([catalog.groups[row] for row in test["index"]]),
-            labels=catalog.labels[test["index"]],
-            probabilities=test["probabilities"],
-            classes=np.array(catalog.classes),
-            validation_groups=np.array([catalog.groups[row] for row in validation["index"]]),
-            validation_labels=catalog.labels[validation["index"]],
-            validation_probabilities=validation["probabilities"],
-        )
+        np.savez(file, **columns)  # type: ignore[arg-type]
 
 
 def _facts(settings: StudyConfig, catalog: Catalog, split: splits.Split) -> dict[str, Any]:

@@ -29,7 +29,12 @@ class Progress:
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
             from rich.progress import Progress as Bar
 
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+            )
             self._bar = Bar(*columns, console=Console(file=sys.stdout))
             self._cells = self._bar.add_task("cells", total=self.total, completed=self.before)
             self._feature = self._bar.add_task("features", total=None, visible=False)
@@ -44,7 +49,11 @@ class Progress:
         """``done`` of ``total`` clips have gone through a front-end."""
         if self._bar is not None:
             self._bar.update(
-                self._feature, description=f"computing {title}", completed=done, total=total, visible=done < total
+                self._feature,
+                description=f"computing {title}",
+                completed=done,
+                total=total,
+                visible=done < total,
             )
         elif self.shown and done == total:
             print(f"computed {title} of {total} clips", flush=True)

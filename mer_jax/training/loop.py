@@ -18,7 +18,7 @@ from mer_jax.training import checkpoint, optimizer
 from mer_jax.training import step as training_step
 from mer_jax.training.augmentation import AugmentationConfig
 from mer_jax.training.progress import Progress
-from mer_jax.training.task import Classification, Task, balanced_weights
+from mer_jax.training.task import Classification, Task
 
 Monitor = Literal["loss", "accuracy", "brier", "macro_f1", "mcc", "auc", "ece", "rmse", "pearson_r"]
 _SMALLER_IS_BETTER = ("loss", "brier", "ece", "rmse")
@@ -106,7 +106,7 @@ def fit(
         training: how long, and when to stop.
         optimizer_config: how weights move.
         run_dir: gets ``metrics.jsonl`` and ``checkpoints/``; None keeps the best weights in memory and writes nothing.
-        task: what the model is asked for.
+        task: what the model is asked for; None is a class, with ``training.label_smoothing``.
         augmentation: how training clips are altered.
         seed: seeds dropout and augmentation.
         resume: go on after the latest checkpoint, bit for bit as if never interrupted; start anew where there is none.
@@ -122,7 +122,7 @@ def fit(
         score,
         training,
         optimizer_config,
-        task or _classification(training, train_loader),
+        task or Classification(label_smoothing=training.label_smoothing),
         augmentation if augmentation is not None and augmentation.on else None,
         seed,
     )
@@ -349,11 +349,3 @@ def _compile(
     transform = optimizer.build(optimizer_config, total_steps)
     step = training_step.make_step(graph, transform, task=task, augmentation=augmentation)
     return jax.jit(step, donate_argnums=0), training_step.compiled_predict(graph, task)
-
-
-def _classification(training: TrainingConfig, loader: Any) -> Classification:
-    weights = None
-    if training.class_weights == "balanced":
-        catalog = loader.catalog
-        weights = balanced_weights(catalog.labels[np.asarray(loader.rows)], len(catalog.classes))
-    return Classification(training.label_smoothing, weights)

@@ -56,7 +56,7 @@ def create(
     optimizer: optax.GradientTransformation,
     *,
     seed: int,
-    task: Task = Classification(),  # noqa: B008 (immutable)
+    task: Task = Classification(),
 ) -> tuple[Any, TrainState]:
     """The model's graph (static) and the state before the first step."""
     graph, params, rest = split(model)
@@ -77,7 +77,7 @@ def make_step(
     graph: Any,
     optimizer: optax.GradientTransformation,
     *,
-    task: Task = Classification(),  # noqa: B008 (immutable)
+    task: Task = Classification(),
     augmentation: AugmentationConfig | None = None,
 ) -> Callable[[TrainState, Batch], TrainState]:
     """A function (state, batch) -> state. Not compiled yet: the caller jits it, or vmaps it over a model axis first.
@@ -150,7 +150,7 @@ def _add(
 
 def make_predict(
     graph: Any,
-    task: Task = Classification(),  # noqa: B008 (immutable)
+    task: Task = Classification(),
 ) -> Callable[[Any, Any, Batch], jax.Array]:
     """A function (params, model_state, batch) -> the task's outputs, without dropout."""
 

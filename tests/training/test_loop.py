@@ -25,7 +25,7 @@ from mer_jax.data import Catalog, pipeline
 from mer_jax.evaluation import scores
 from mer_jax.frontends import TimeDomain
 from mer_jax.models import CNNBiLSTM, EmotionModel, Normalizer, fit_normalizer
-from mer_jax.training import OptimizerConfig, TrainingConfig, fit
+from mer_jax.training import Classification, OptimizerConfig, TrainingConfig, fit
 
 SR, N = 2000, 48
 CLASSES = ("loud", "quiet")
@@ -50,7 +50,7 @@ def build():
                         dense_units=4, rngs=rngs)
     return EmotionModel(frontend, Normalizer(3), network)
 
-def train(run_dir, *, epochs=4, resume=False, every=2, learning_rate=1e-2, patience=99, monitor="loss", class_weights="none"):
+def train(run_dir, *, epochs=4, resume=False, every=2, learning_rate=1e-2, patience=99, monitor="loss", class_weights=None):
     data, model = catalog(), build()
     def loader(rows, train):
         return pipeline.Loader(data, rows, batch_size=8, num_samples=1500, shuffle=train, seed=0,
@@ -60,7 +60,8 @@ def train(run_dir, *, epochs=4, resume=False, every=2, learning_rate=1e-2, patie
     result = fit(model, loader(range(32), True), loader(range(32, 48), False),
                  score=lambda y, p: scores.compute(y, p, CLASSES),
                  training=TrainingConfig(epochs=epochs, batch_size=8, patience=patience, monitor=monitor,
-                                         checkpoint_every_steps=every, class_weights=class_weights),
+                                         checkpoint_every_steps=every),
+                 task=Classification(class_weights=class_weights),
                  optimizer_config=OptimizerConfig(learning_rate=learning_rate), run_dir=run_dir, resume=resume, progress=False)
     return model, result
 
@@ -179,8 +180,8 @@ def test_early_stopping_and_monitor(tmp_path):
     assert len(accuracy) - result.best_epoch == 2
 
 
-def test_balanced_weights_train_too(tmp_path):
-    _, result = train(tmp_path, epochs=2, every=0, class_weights="balanced")
+def test_class_weights_train_too(tmp_path):
+    _, result = train(tmp_path, epochs=2, every=0, class_weights=(0.5, 1.5))
     assert len(result.records) == 2
 
 

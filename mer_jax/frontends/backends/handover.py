@@ -20,20 +20,21 @@ class Precomputed(Frontend):
     """Takes features where other front-ends take waveforms, and returns them as they are.
 
     Args:
-        frontend: describes the features: names, sampling rate, hop.
+        frontend: describes the features: names, sampling rate, hop, how they are drawn.
     """
 
     def __init__(self, frontend: Frontend) -> None:
         super().__init__(sr=frontend.sr, hop_length=frontend.hop_length, feature_names=frontend.feature_names)
         self.picture_scale = frontend.picture_scale
+        self.colour_map = frontend.colour_map
 
     def frame_mask(self, lengths: Int[Array, " batch"], num_samples: int) -> Bool[Array, "batch frames"]:
         """As :meth:`Frontend.frame_mask`, but the second argument counts the frames that are there."""
         frames = jnp.arange(num_samples)
         return frames[None, :] < jnp.maximum(1, 1 + (lengths[:, None] - 1) // self.hop_length)
 
-    def __call__(self, waveforms: Shaped[ArrayLike, "..."]) -> Float[Array, "batch frames features"]:
-        """The features themselves."""
+    def __call__(self, waveforms: Shaped[ArrayLike, "..."]) -> Float[Array, "batch ..."]:
+        """The features themselves: sequences, or whatever else was made of them beforehand."""
         return self.features(jnp.asarray(waveforms))
 
     def features(self, waveforms: jax.Array) -> jax.Array:
