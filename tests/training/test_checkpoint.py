@@ -65,6 +65,20 @@ def test_old_checkpoints_go_once_newer_ones_are_complete(tmp_path):
     store.close()
 
 
+def test_a_reader_leaves_alone_what_another_process_is_writing(tmp_path):
+    like = {"w": np.ones(2, np.float32)}
+    save(tmp_path, 7, like)
+    unfinished = tmp_path / "checkpoints" / "latest" / "8.orbax-checkpoint-tmp"
+    unfinished.mkdir()
+    reader = checkpoint.Store(tmp_path, "latest", read_only=True)
+    assert reader.steps() == [7]
+    reader.restore(7, like)
+    reader.close()
+    assert unfinished.is_dir()
+    save(tmp_path, 9, like)
+    assert not unfinished.exists(), "a writer clears away what a killed one left"
+
+
 @pytest.mark.parametrize("damage", ["truncate", "flip", "delete"])
 def test_damage_to_any_file_is_found(rng, tmp_path, damage):
     """Whole or refused, never different: some of orbax's files repeat what others say and may be missed."""
