@@ -33,7 +33,7 @@ class DenseConfig:
 
     def __post_init__(self) -> None:
         with checks.as_config("dense"):
-            _check(self.widths, self.activation, self.norm, self.dropout)
+            check_layers(self.widths, activation=self.activation, norm=self.norm, dropout=self.dropout)
 
 
 class DenseStack(nnx.Module):
@@ -68,7 +68,7 @@ class DenseStack(nnx.Module):
     ) -> None:
         checks.positive_int("num_features", num_features)
         checks.positive_int("num_classes", num_classes)
-        _check(widths, activation, norm, dropout)
+        check_layers(widths, activation=activation, norm=norm, dropout=dropout)
         self.activation = activation
         sizes = [num_features, *widths]
         init = nnx.initializers.glorot_uniform()
@@ -152,7 +152,10 @@ def _norm(kind: Norm, width: int, rngs: nnx.Rngs) -> nnx.Module | None:
     return nnx.LayerNorm(width, rngs=rngs) if kind == "layer" else None
 
 
-def _check(widths: Sequence[int], activation: str, norm: str, dropout: float) -> None:
+def check_layers(
+    widths: Sequence[int], *, activation: str = "relu", norm: str = "none", dropout: float = 0.3
+) -> None:
+    """Raise :class:`mer_jax.checks.ArgumentError` unless a :class:`DenseStack` can be built of these."""
     for width in widths:
         checks.positive_int("widths", width)
     checks.one_of("activation", activation, get_args(Activation))

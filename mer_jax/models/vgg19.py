@@ -3,22 +3,26 @@
 K. Simonyan and A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015, table 1.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.typing import DTypeLike
 
 from mer_jax import checks
-from mer_jax._shapes import Array, Float
-from mer_jax.models.dense import DenseStack
+from mer_jax._shapes import Array, ArrayLike, Float, Num
+from mer_jax.models.dense import DenseStack, check_layers
 
 # Filters of each convolution, block by block; a 2 x 2 max-pooling follows each block.
 BLOCKS = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4)
+CHANNELS = (3, *(width for block in BLOCKS for width in block))  # of the picture and after each convolution
+SMALLEST_IMAGE = 32  # pixels; five poolings leave one square
 LAYER_NAMES = tuple(
     f"block{block}_conv{layer}"
     for block, filters in enumerate(BLOCKS, start=1)
@@ -32,6 +36,8 @@ Preprocessing = Literal["keras", "torchvision"]
 _CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 _TORCH_MEAN_RGB = (0.485, 0.456, 0.406)
 _TORCH_STD_RGB = (0.229, 0.224, 0.225)
+
+_TRUNCATED_STD = 0.87962566103423978  # of a standard normal distribution cut off at +-2
 
 
 @dataclass(frozen=True)
@@ -48,14 +54,27 @@ class VGG19Config:
     """Height and width of the pictures, pixels."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.unfrozen_blocks <= len(BLOCKS):
-            raise checks.ConfigError(
-                "vgg19.unfrozen_blocks", f"is {self.unfrozen_blocks}", expected=f"0 to {len(BLOCKS)}"
-            )
-        if self.image_size < 32:
-            raise checks.ConfigError(
-                "vgg19.image_size", f"is {self.image_size}", expected="at least 32 (five poolings halve it)"
-            )
+        with checks.as_config("vgg19"):
+            check_layers(self.widths, dropout=self.dropout)
+            checks.positive_int("unfrozen_blocks", self.unfrozen_blocks, minimum=0)
+            checks.in_range("unfrozen_blocks", self.unfrozen_blocks, 0, len(BLOCKS))
+            checks.positive_int("image_size", self.image_size, minimum=SMALLEST_IMAGE)
+
+
+@dataclass(frozen=True)
+class WeightRecord:
+    """Where the weights of a base come from."""
+
+    origin: str
+    """Layout they were read from, such as "Keras layer names"."""
+    preprocessing: Preprocessing
+    """What they expect of a picture."""
+    file: str
+    """Name of the file they were read from."""
+    sha256: str
+    """SHA-256 of that file, hexadecimal."""
+    url: str = ""
+    """Address it was downloaded from; empty for a local file."""
 
 
 class VGG19Base(nnx.Module):
@@ -64,34 +83,24 @@ class VGG19Base(nnx.Module):
     Args:
         preprocessing: what the weights expect: ``"keras"`` (BGR, Caffe means) or ``"torchvision"`` (RGB, standardised).
         rngs: keys of the initial weights (He normal; biases 0).
+
+    Attributes:
+        record: where the weights come from; None for random ones.
     """
 
     def __init__(self, *, preprocessing: Preprocessing = "keras", rngs: nnx.Rngs) -> None:
-        checks.one_of("preprocessing", preprocessing, ("keras", "torchvision"))
-        self.preprocessing = preprocessing
-        widths = [3, *(width for block in BLOCKS for width in block)]
-        self.convs = nnx.List(
-            [
-                nnx.Conv(
-                    before,
-                    after,
-                    (3, 3),
-                    padding="SAME",
-                    kernel_init=nnx.initializers.he_normal(),
-                    precision=jax.lax.Precision.HIGHEST,
-                    rngs=rngs,
-                )
-                for before, after in pairwise(widths)
-            ]
-        )
+        checks.one_of("preprocessing", preprocessing, get_args(Preprocessing))
+        self.preprocessing: Preprocessing = preprocessing
+        self.record: WeightRecord | None = None
+        self.convs = nnx.List([_convolution(kernel, rngs) for kernel in _he_normal(rngs.params())])
 
     def features(
-        self, images: Float[Array, "batch height width 3"], *, dtype: jnp.dtype | None = None
+        self, images: Num[ArrayLike, "batch height width 3"], *, dtype: DTypeLike | None = None
     ) -> Float[Array, "batch rows columns 512"]:
         """Output of ``block5_pool``.
 
         Args:
-            images: RGB in 0..255.
+            images: RGB in 0..255; integers are computed with as float32.
             dtype: compute in this type (bfloat16 on an accelerator); None computes in the images' own, at full precision.
 
         Returns:
@@ -100,10 +109,15 @@ class VGG19Base(nnx.Module):
         Raises:
             mer_jax.checks.ArgumentError: another shape, or pictures under 32 pixels.
         """
-        if images.ndim != 4 or images.shape[-1] != 3 or min(images.shape[1:3]) < 32:
+        images = jnp.asarray(images)
+        if images.ndim != 4 or images.shape[-1] != 3 or min(images.shape[1:3]) < SMALLEST_IMAGE:
             raise checks.ArgumentError(
-                "images", f"has shape {tuple(images.shape)}", expected="(batch, height >= 32, width >= 32, 3)"
+                "images",
+                f"has shape {tuple(images.shape)}",
+                expected=f"(batch, height >= {SMALLEST_IMAGE}, width >= {SMALLEST_IMAGE}, 3)",
             )
+        if not jnp.issubdtype(images.dtype, jnp.floating):
+            images = images.astype(jnp.float32)
         x = self.preprocess(images)
         x = x if dtype is None else x.astype(dtype)
         layer = 0
@@ -114,7 +128,9 @@ class VGG19Base(nnx.Module):
             x = _max_pool(x)
         return x.astype(images.dtype)
 
-    def preprocess(self, images: jax.Array) -> jax.Array:
+    def preprocess(
+        self, images: Float[Array, "batch height width 3"]
+    ) -> Float[Array, "batch height width 3"]:
         """RGB in 0..255 to what the weights were trained on."""
         if self.preprocessing == "keras":
             return images[..., ::-1] - jnp.asarray(_CAFFE_MEAN_BGR, images.dtype).reshape(1, 1, 1, 3)
@@ -141,7 +157,8 @@ class VGG19(nnx.Module):
     Args:
         num_classes: number of logits.
         config: head, trained blocks and picture size.
-        base: a base with weights (:func:`mer_jax.models.pretrained.load_vgg19`); None starts from He normal.
+        base: a base with weights (:func:`mer_jax.models.pretrained.load_vgg19`), which stays as it is; None starts from He
+            normal.
         rngs: keys of the initial weights.
     """
 
@@ -155,39 +172,57 @@ class VGG19(nnx.Module):
     ) -> None:
         checks.positive_int("num_classes", num_classes, minimum=2)
         self.config = config or VGG19Config()
-        self.base = VGG19Base(rngs=rngs) if base is None else base
-        for number in range(1, len(BLOCKS) + 1 - self.config.unfrozen_blocks):
+        self.base = VGG19Base(rngs=rngs) if base is None else nnx.clone(base)
+        frozen_blocks = len(BLOCKS) - self.config.unfrozen_blocks
+        for number in range(1, len(BLOCKS) + 1):
             for conv in self.base.block(number):
-                _freeze(conv)
-        side = self.config.image_size // 32
+                _set_kind(conv, Frozen if number <= frozen_blocks else nnx.Param)
         self.head = DenseStack(
-            side * side * BLOCKS[-1][-1],
+            math.prod(self._features_shape),
             self.config.widths,
             num_classes,
             dropout=self.config.dropout,
             rngs=rngs,
         )
 
+    @property
+    def _features_shape(self) -> tuple[int, int, int]:
+        """Shape of one picture's ``block5_pool``: (rows, columns, filters)."""
+        side = self.config.image_size // 2 ** len(BLOCKS)
+        return side, side, BLOCKS[-1][-1]
+
     def features(
-        self, images: Float[Array, "batch height width 3"], *, dtype: jnp.dtype | None = None
+        self, images: Num[ArrayLike, "batch height width 3"], *, dtype: DTypeLike | None = None
     ) -> Float[Array, "batch rows columns 512"]:
         """``block5_pool`` of the base; see :meth:`VGG19Base.features`."""
         return self.base.features(images, dtype=dtype)
 
     def classify(
         self,
-        features: Float[Array, "batch rows columns 512"],
+        features: Float[ArrayLike, "batch rows columns 512"],
         *,
         deterministic: bool = True,
         rngs: nnx.Rngs | jax.Array | None = None,
     ) -> Float[Array, "batch classes"]:
-        """Logits from the base's output: what a frozen base leaves to train."""
+        """Logits from the base's output: what a frozen base leaves to train.
+
+        Raises:
+            mer_jax.checks.ArgumentError: the features of pictures of another size than ``config.image_size``.
+        """
+        features = jnp.asarray(features)
+        if features.shape[1:] != self._features_shape:
+            raise checks.ArgumentError(
+                "features",
+                f"has shape {tuple(features.shape)}",
+                expected=f"(batch, {', '.join(map(str, self._features_shape))})",
+                remedy=f"give pictures of image_size={self.config.image_size} pixels a side",
+            )
         flat = features.reshape(features.shape[0], -1)
         return self.head(flat, deterministic=deterministic, rngs=rngs)
 
     def __call__(
         self,
-        images: Float[Array, "batch height width 3"],
+        images: Num[ArrayLike, "batch height width 3"],
         *,
         mask: Array | None = None,
         deterministic: bool = True,
@@ -203,9 +238,32 @@ def parameter_count(model: nnx.Module) -> int:
     return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
 
 
-def _freeze(conv: Any) -> None:
-    conv.kernel = Frozen(conv.kernel[...])
-    conv.bias = Frozen(conv.bias[...])
+@jax.jit
+def _he_normal(key: jax.Array) -> list[jax.Array]:
+    """Kernels (3, 3, in, out) from a normal distribution of variance 2 / (9 in), truncated at two deviations, as in Keras.
+
+    One draw for all of them: a draw for each shape would compile a program for each, half a second every time.
+    """
+    shapes = [(3, 3, before, after) for before, after in pairwise(CHANNELS)]
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    draws = jax.random.truncated_normal(key, -2, 2, (ends[-1],)) / _TRUNCATED_STD
+    parts = jnp.split(draws, ends[:-1])
+    return [
+        part.reshape(shape) * math.sqrt(2 / math.prod(shape[:3]))
+        for part, shape in zip(parts, shapes, strict=True)
+    ]
+
+
+def _convolution(kernel: jax.Array, rngs: nnx.Rngs) -> nnx.Conv:
+    """A 3 x 3 convolution with this kernel and bias 0."""
+    before, after = kernel.shape[2:]
+    return nnx.Conv(before, after, (3, 3), padding="SAME", kernel_init=lambda *_: kernel, rngs=rngs)
+
+
+def _set_kind(conv: Any, kind: type[nnx.Variable]) -> None:
+    """Make the weights of a convolution :class:`Frozen` or ``nnx.Param``."""
+    conv.kernel = kind(conv.kernel[...])
+    conv.bias = kind(conv.bias[...])
 
 
 def _convolve(conv: Any, x: jax.Array, *, exact: bool) -> jax.Array:
