@@ -118,7 +118,7 @@ def test_computing_packages_import_without_the_rest():
     code = """
 import sys
 blocked = {"tensorflow", "tensorflow_datasets", "librosa", "matplotlib", "torch", "sklearn", "grain", "soundfile", "soxr",
-           "jaxtyping", "tyro", "nnAudio", "librosax", "beartype"}
+           "jaxtyping", "tyro", "nnAudio", "librosax", "beartype", "h5py", "pooch", "safetensors", "keras"}
 class Finder:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in blocked:
