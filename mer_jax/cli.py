@@ -57,6 +57,7 @@ def _commands(argv: Sequence[str]) -> dict[str, Callable[..., int | None]]:
         "evaluate": evaluate,
         "features": features,
         "predict": predict,
+        "weights": weights,
     }
     known = argv and argv[0] in commands
     if argv[:1] == ["train"] or not (known or argv[:1] == ["study"]):
@@ -173,6 +174,28 @@ def predict(
     from mer_jax import predict as mj_predict
 
     return mj_predict.command(paths, checkpoint=checkpoint, out=out, curve=curve)
+
+
+def weights(
+    out: Path = Path("checkpoints/vgg19_imagenet"),
+    *,
+    file: Path | None = None,
+    url: str | None = None,
+    checksum: str | None = None,
+) -> None:
+    """Download the VGG19 weights that Keras publishes (80 MB, ImageNet), or take a local file, and convert them once.
+
+    Example: mer-jax weights --out checkpoints/vgg19_imagenet
+
+    Args:
+        out: folder to write the converted weights to; new or empty.
+        file: convert this file instead: .h5, .weights.h5, .npz, .safetensors, .pth or .pt.
+        url: download from here instead.
+        checksum: of the file at this address, md5:... or sha256:...; that of Keras's file unless given.
+    """
+    from mer_jax.models.pretrained.command import command
+
+    command(out, file=file, url=url, checksum=checksum)
 
 
 def _train_command(argv: Sequence[str]) -> Callable[..., None]:
