@@ -67,7 +67,7 @@ def _commands(argv: Sequence[str]) -> dict[str, Callable[..., int | None]]:
     return dict(sorted(commands.items()))
 
 
-def demo(out: Path = Path("mer_jax_demo"), *, clips: int = 400, epochs: int = 15, seed: int = 0) -> None:
+def demo(out: Path = Path("mer_jax_demo"), *, clips: int = 400, epochs: int = 30, seed: int = 0) -> None:
     """Compose a small synthetic data set and compare the three approaches on it: the main job in one go.
 
     Example: mer-jax demo --out mer_jax_demo
@@ -75,7 +75,7 @@ def demo(out: Path = Path("mer_jax_demo"), *, clips: int = 400, epochs: int = 15
     Args:
         out: folder for the audio files, the study and its report.
         clips: how many 5-s clips to compose.
-        epochs: passes over the training part.
+        epochs: passes over the training part, at most.
         seed: seeds the music.
     """
     from mer_jax import demo as mj_demo

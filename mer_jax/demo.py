@@ -23,5 +23,5 @@ def run(out: Path, *, clips: int, epochs: int, seed: int) -> Path:
     print(f"composing {clips} clips of synthetic music (five moods) into {out / 'audio'}", flush=True)
     folder = synthetic.write_folder(out / "audio", clips, seed=seed)
     settings = study.quick(study.StudyConfig(data=str(folder / "manifest.csv"), out=out / "study"))
-    training = TrainingConfig(epochs=epochs, patience=epochs)
+    training = TrainingConfig(epochs=epochs, patience=min(10, epochs))
     return study.run(dataclasses.replace(settings, training=training))

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import jax
-import numpy as np
 from flax import nnx
 
 from mer_jax import checks, features, models
@@ -97,14 +95,3 @@ def load_base(settings: ExperimentConfig) -> VGG19Base:
     from mer_jax.models import pretrained
 
     return pretrained.load_vgg19(path)
-
-
-def parameter_counts(model: nnx.Module) -> dict[str, int]:
-    """How many numbers a model has, and how many of them training changes; statistics and random keys are neither."""
-    from mer_jax.models.vgg19 import Frozen
-
-    def size(kind: Any) -> int:
-        return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(model, kind)))
-
-    trained = size(nnx.Param)
-    return {"num_parameters": trained + size(Frozen), "num_trainable": trained}

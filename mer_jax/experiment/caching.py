@@ -26,6 +26,7 @@ from mer_jax.frontends.backends.handover import Precomputed
 from mer_jax.frontends.base import Frontend
 from mer_jax.models import EmotionModel, Normalizer
 from mer_jax.models.dense import DenseStack
+from mer_jax.models.emotion import as_sequence
 from mer_jax.models.vgg19 import VGG19
 
 BATCH_SIZE = 16
@@ -56,12 +57,13 @@ class Head(nnx.Module):
     """
 
     def __init__(self, vgg19: VGG19) -> None:
+        self.normalizer = vgg19.normalizer
         self.layers: DenseStack = vgg19.head
 
     def __call__(self, features: Any, *, mask: Any = None, deterministic: bool = True, rngs: Any = None):
         """Logits from (batch, rows, columns, channels); ``mask`` is not read."""
         del mask
-        flat = features.reshape(features.shape[0], -1)
+        flat = self.normalizer(features).reshape(features.shape[0], -1)
         return self.layers(flat, deterministic=deterministic, rngs=rngs)
 
 
@@ -182,19 +184,14 @@ def standardise(model: EmotionModel, array: FeatureArray, rows: Int[np.ndarray, 
     Raises:
         mer_jax.checks.DataError: no valid frame, or a value that is not finite.
     """
-    assert model.normalizer is not None  # pictures have none
 
-    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def batches() -> Iterator[tuple[jax.Array, jax.Array]]:
         for start in range(0, len(rows), _STANDARDISE_CLIPS):
             some = rows[start : start + _STANDARDISE_CLIPS]
-            x = array.values[some]
-            if x.ndim == 2:
-                yield x[:, None, :], np.ones((len(x), 1), bool)
-            else:
-                yield x, np.asarray(model.frontend.frame_mask(jnp.asarray(array.lengths[some]), x.shape[1]))
+            x, mask = model.features(array.values[some], array.lengths[some])
+            yield as_sequence(x, mask, jnp.ones(len(some), bool))
 
-    measured = Normalizer.fit(batches())
-    model.normalizer.mean[...], model.normalizer.std[...] = measured.mean[...], measured.std[...]
+    model.standardisation.take(Normalizer.fit(batches()))
 
 
 class CachedLoader(pipeline.Loader):

@@ -11,9 +11,9 @@ from mer_jax import machine
 from mer_jax.config import ExperimentConfig
 from mer_jax.data import splits
 from mer_jax.data.catalog import Catalog
-from mer_jax.experiment import building, folder, targets
+from mer_jax.experiment import folder, targets
 from mer_jax.models import EmotionModel
-from mer_jax.models.vgg19 import VGG19
+from mer_jax.models.vgg19 import VGG19, parameter_counts
 from mer_jax.training.task import Task
 
 PARTS = ("train", "validation", "test")
@@ -30,7 +30,7 @@ def of_run(
         "fold": settings.fold,
         "folds": settings.folds,
         "backend": settings.backend,
-        **building.parameter_counts(model),
+        **parameter_counts(model),
         **of_base(settings, model),
         "versions": machine.describe_versions(),
         "hardware": machine.describe_machine(),

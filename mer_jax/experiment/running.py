@@ -103,11 +103,8 @@ def inputs_of(
             part: inputs.waveform_loader(catalog, getattr(split, part), settings, train=part == "train")
             for part in facts.PARTS
         }
-        if model.normalizer is not None:
-            measured = models.fit_normalizer(
-                model, inputs.waveform_loader(catalog, split.train, settings, train=False)
-            )
-            model.normalizer.mean[...], model.normalizer.std[...] = measured.mean[...], measured.std[...]
+        once = inputs.waveform_loader(catalog, split.train, settings, train=False)
+        model.standardisation.take(models.fit_normalizer(model, once))
         return model, loaders
     started = time.perf_counter()
     prepare = inputs.backend_function(settings)
@@ -118,8 +115,7 @@ def inputs_of(
         for part in facts.PARTS
     }
     trained = caching.trained_part(model)
-    if trained.normalizer is not None:
-        caching.standardise(trained, array, split.train)
+    caching.standardise(trained, array, split.train)
     return trained, loaders
 
 

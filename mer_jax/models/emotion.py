@@ -11,6 +11,7 @@ from flax import nnx
 from mer_jax._shapes import Array, ArrayLike, Bool, Float, Int
 from mer_jax.frontends.base import Frontend
 from mer_jax.models.normalizer import Moments, Normalizer, moments
+from mer_jax.models.vgg19 import VGG19
 
 
 class EmotionModel(nnx.Module):
@@ -36,6 +37,12 @@ class EmotionModel(nnx.Module):
         self.summary = summary
         self.normalizer = normalizer
         self.network = network
+
+    @property
+    def standardisation(self) -> Normalizer:
+        """What :func:`fit_normalizer` is to be taken over by: of the features, or of a VGG19 between its base and its head."""
+        network: Any = self.network
+        return network.normalizer if self.normalizer is None else self.normalizer
 
     @property
     def sr(self) -> int:
@@ -101,7 +108,7 @@ class Loader(Protocol):
 
 
 def fit_normalizer(model: EmotionModel, loader: Loader) -> Normalizer:
-    """Measure the features of one pass over the training fold: frame by frame, or of each clip where it has no frames.
+    """Measure one pass over the training fold: features frame by frame, or of each clip; of a VGG19 its base's output.
 
     A front-end that learns is measured as it is now, before training.
 
@@ -116,14 +123,25 @@ def fit_normalizer(model: EmotionModel, loader: Loader) -> Normalizer:
 
     @jax.jit
     def measure(state, waveforms, lengths, weights):
-        features, mask = nnx.merge(graph, state).features(waveforms, lengths)
-        if mask is None:
-            features = features.reshape(features.shape[0], 1, -1)
-            mask = jnp.ones(features.shape[:2], bool)
-        return moments(features, mask & (weights > 0)[:, None])
+        whole = nnx.merge(graph, state)
+        features, mask = whole.features(waveforms, lengths)
+        if isinstance(whole.network, VGG19):
+            features = whole.network.features(features)
+        return moments(*as_sequence(features, mask, weights > 0))
 
     def parts() -> Iterable[Moments]:
         for batch in islice(iter(loader), loader.steps_per_epoch):
             yield measure(state, batch["waveform"], batch["length"], batch["weight"])
 
     return Normalizer.from_moments(parts())
+
+
+def as_sequence(
+    features: Float[Array, "batch *features"],
+    mask: Bool[Array, "batch frames"] | None,
+    real: Bool[Array, " batch"],
+) -> tuple[Float[Array, "batch steps features"], Bool[Array, "batch steps"]]:
+    """Any features as (batch, steps, features), with the steps that count: one of a vector, all squares of a map."""
+    steps = features.reshape(features.shape[0], -1, features.shape[-1])
+    valid = jnp.ones(steps.shape[:2], bool) if mask is None else mask
+    return steps, valid & real[:, None]

@@ -42,6 +42,10 @@ class Normalizer(nnx.Module):
         shape = (1,) * (features.ndim - 1) + (-1,)
         return (features - self.mean[...].reshape(shape)) / self.std[...].reshape(shape)
 
+    def take(self, other: "Normalizer") -> None:
+        """Take over what another one measured."""
+        self.mean[...], self.std[...] = other.mean[...], other.std[...]
+
     @classmethod
     def fit(cls, batches: Iterable[tuple[ArrayLike, ArrayLike | None]]) -> "Normalizer":
         """Measure mean and standard deviation in one pass over batches of (features, mask).

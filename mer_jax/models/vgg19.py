@@ -17,7 +17,8 @@ from jax.typing import DTypeLike
 
 from mer_jax import checks
 from mer_jax._shapes import Array, ArrayLike, Float, Num
-from mer_jax.models.dense import DenseStack, check_layers
+from mer_jax.models.dense import DenseStack, Norm, check_layers
+from mer_jax.models.normalizer import Normalizer
 
 # Filters of each convolution, block by block; a 2 x 2 max-pooling follows each block.
 BLOCKS = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4)
@@ -48,6 +49,8 @@ class VGG19Config:
     """Dense layers between the base and the logits; with the logits, the study's seven."""
     dropout: float = 0.3
     """Share of each dense layer's outputs that training sets to zero."""
+    norm: Norm = "none"
+    """Normalisation after each dense layer: none (the study's), batch or layer."""
     unfrozen_blocks: int = 0
     """How many of the base's five blocks are trained, counted from the last; 0 is the study's frozen base."""
     image_size: int = 224
@@ -55,7 +58,7 @@ class VGG19Config:
 
     def __post_init__(self) -> None:
         with checks.as_config("vgg19"):
-            check_layers(self.widths, dropout=self.dropout)
+            check_layers(self.widths, norm=self.norm, dropout=self.dropout)
             checks.positive_int("unfrozen_blocks", self.unfrozen_blocks, minimum=0)
             checks.in_range("unfrozen_blocks", self.unfrozen_blocks, 0, len(BLOCKS))
             checks.positive_int("image_size", self.image_size, minimum=SMALLEST_IMAGE)
@@ -149,7 +152,11 @@ class Frozen(nnx.Variable):
 
 
 class VGG19(nnx.Module):
-    """VGG19 base, flatten, dense layers with dropout, logits.
+    """VGG19 base, standardisation of each channel, flatten, dense layers with dropout, logits.
+
+    ``block5_pool`` is as large as its weights make it (around 100 with random ones), which dense layers with usual initial
+    values do not survive, so ``normalizer`` brings each channel to mean 0 and deviation 1 over the training fold. It is fitted
+    from outside; unfitted it changes nothing, as in the study.
 
     The base is frozen unless blocks are named: its weights become :class:`Frozen` variables, which an optimiser of
     ``nnx.Param`` does not see, and no gradient is computed for them.
@@ -181,9 +188,11 @@ class VGG19(nnx.Module):
             math.prod(self._features_shape),
             self.config.widths,
             num_classes,
+            norm=self.config.norm,
             dropout=self.config.dropout,
             rngs=rngs,
         )
+        self.normalizer = Normalizer(BLOCKS[-1][-1])
 
     @property
     def _features_shape(self) -> tuple[int, int, int]:
@@ -217,7 +226,7 @@ class VGG19(nnx.Module):
                 expected=f"(batch, {', '.join(map(str, self._features_shape))})",
                 remedy=f"give pictures of image_size={self.config.image_size} pixels a side",
             )
-        flat = features.reshape(features.shape[0], -1)
+        flat = self.normalizer(features).reshape(features.shape[0], -1)
         return self.head(flat, deterministic=deterministic, rngs=rngs)
 
     def __call__(
@@ -233,9 +242,18 @@ class VGG19(nnx.Module):
         return self.classify(self.features(images), deterministic=deterministic, rngs=rngs)
 
 
-def parameter_count(model: nnx.Module) -> int:
-    """Numbers that training changes."""
-    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(model, nnx.Param)))
+def parameter_counts(model: nnx.Module) -> dict[str, int]:
+    """``num_parameters`` and, of them, ``num_trainable``; statistics and random keys are neither.
+
+    >>> parameter_counts(nnx.Linear(3, 2, rngs=nnx.Rngs(0)))
+    {'num_parameters': 8, 'num_trainable': 8}
+    """
+
+    def size(kind: type[nnx.Variable]) -> int:
+        return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(nnx.state(model, kind)))
+
+    trained = size(nnx.Param)
+    return {"num_parameters": trained + size(Frozen), "num_trainable": trained}
 
 
 @jax.jit

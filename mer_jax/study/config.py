@@ -105,8 +105,8 @@ def quick(settings: StudyConfig) -> StudyConfig:
     default = StudyConfig()
     small: dict[str, Any] = {
         "cells": cells.QUICK,
-        "vgg19": VGG19Config(image_size=64, widths=(256, 128, 128, 64, 64, 32)),
-        "training": TrainingConfig(epochs=15, patience=15),
+        "vgg19": VGG19Config(image_size=64, widths=(256, 128, 128, 64, 64, 32), norm="batch"),
+        "training": TrainingConfig(epochs=30, patience=10),
         "base_init": settings.base_init if settings.base_weights.exists() else "he",
     }
     changed = {

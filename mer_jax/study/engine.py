@@ -16,7 +16,7 @@ from mer_jax.data.catalog import Catalog
 from mer_jax.evaluation import feature_examples, study_report
 from mer_jax.experiment import building, caching, facts, folder, inputs, targets
 from mer_jax.experiment.caching import FeatureArray
-from mer_jax.models.vgg19 import VGG19Base
+from mer_jax.models.vgg19 import VGG19Base, parameter_counts
 from mer_jax.study.cells import Cell
 from mer_jax.study.config import FOLDS, StudyConfig
 from mer_jax.study.progress import Progress
@@ -153,8 +153,7 @@ def _run_cell(
     split = _split(catalog, fold=job.fold, seed=job.seed)
     whole = building.build_model(config, len(catalog.classes), base=base)
     model = caching.trained_part(whole)
-    if model.normalizer is not None:
-        caching.standardise(model, array, split.train)
+    caching.standardise(model, array, split.train)
     loaders = {
         part: inputs.cached_loader(array, catalog, getattr(split, part), config, train=part == "train")
         for part in facts.PARTS
@@ -188,7 +187,7 @@ def _run_cell(
         "fold": job.fold,
         "seed": job.seed,
         "scores": scored,
-        **building.parameter_counts(whole),
+        **parameter_counts(whole),
         "feature_s": round(array.seconds, 3),
         "train_s": round(time.perf_counter() - started, 3),
         "epochs": len(result.records),

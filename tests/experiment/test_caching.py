@@ -11,6 +11,7 @@ from mer_jax.data import splits, synthetic
 from mer_jax.evaluation import scores
 from mer_jax.experiment import building, caching, facts, inputs, restoring, running
 from mer_jax.models import DenseConfig, RecurrentConfig, VGG19Config
+from mer_jax.models.vgg19 import parameter_counts
 from mer_jax.training import AugmentationConfig, Classification, TrainingConfig, loop
 
 
@@ -61,7 +62,7 @@ def trained(config):
     return why, result.records[0]["train"]["loss"], inputs.predict(model, waveforms, task)[0]
 
 
-@pytest.mark.parametrize("network", ["recurrent", "dense", "vgg19"])
+@pytest.mark.parametrize("network", ["recurrent", "dense", pytest.param("vgg19", marks=pytest.mark.slow)])
 def test_training_is_the_same_with_and_without(music, tmp_path, network):
     why, loss, found = trained(settings(music, tmp_path, network))
     assert why == ""
@@ -131,7 +132,7 @@ def test_another_base_is_refused(music, tmp_path):
     restoring.check_base(tmp_path, config, network, facts.base_checksum(network))
     with pytest.raises(checks.CheckpointError, match="expected 00000000"):
         restoring.check_base(tmp_path, config, network, "00000000")
-    counts = building.parameter_counts(network)
+    counts = parameter_counts(network)
     assert counts["num_parameters"] - counts["num_trainable"] == 20_024_384
 
 
