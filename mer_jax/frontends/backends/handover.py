@@ -20,11 +20,13 @@ class Precomputed(Frontend):
     """Takes features where other front-ends take waveforms, and returns them as they are.
 
     Args:
-        frontend: describes the features: names, sampling rate, hop.
+        frontend: describes the features: names, sampling rate, hop, how they are drawn.
     """
 
     def __init__(self, frontend: Frontend) -> None:
         super().__init__(sr=frontend.sr, hop_length=frontend.hop_length, feature_names=frontend.feature_names)
+        self.picture_scale = frontend.picture_scale
+        self.colour_map = frontend.colour_map
 
     def frame_mask(self, lengths: Int[Array, " batch"], num_samples: int) -> Bool[Array, "batch frames"]:
         """As :meth:`Frontend.frame_mask`, but the second argument counts the frames that are there."""
