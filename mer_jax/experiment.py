@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from mer_jax import checks, config, data, frontends, machine, models
+from mer_jax import checks, config, data, features, machine, models
 from mer_jax.config import ExperimentConfig
 from mer_jax.data import pipeline, splits
 from mer_jax.data.atomic import atomic_path
@@ -52,9 +52,9 @@ def build_model(settings: ExperimentConfig, num_classes: int) -> EmotionModel:
         mer_jax.checks.ConfigError: an unknown front-end or option, or sizes that do not fit.
     """
     rngs = nnx.Rngs(settings.seed)
-    frontend = frontends.build(
+    frontend = features.build(
         settings.frontend.name, sr=settings.sr, options=settings.frontend.options, rngs=rngs
-    )
+    ).frontend
     network = models.build(
         settings.model,
         num_features=frontend.num_features,
@@ -203,12 +203,12 @@ def evaluate(path: str | Path, *, spec: str | None = None, part: str = "test") -
 
 
 def _backend(settings: ExperimentConfig) -> backends.Compute:
-    frontend = frontends.build(
+    frontend = features.build(
         settings.frontend.name,
         sr=settings.sr,
         options=settings.frontend.options,
         rngs=nnx.Rngs(settings.seed),
-    )
+    ).frontend
     return backends.compile_backend(settings.backend, frontend)
 
 
