@@ -113,7 +113,8 @@ def features(
 
     Args:
         paths: audio files, or folders that are searched for them.
-        features: front-ends by name, such as spectrogram, mel, log_mel, mfcc, cqt, log_cqt, chroma, tempogram, time_domain.
+        features: by name: spectrogram, mel, log_mel, mfcc, cqt, log_cqt, chroma, tempogram, time_domain, ..., or a numerical
+            set: time, frequency, time_frequency, tonal, rhythm, extended.
         backend: what computes them: jax, nnaudio (torch) or librosa (the reference, slow).
         out: folder to write to; folders inside a named folder are kept.
         sample_rate: rate that audio is resampled to, Hz.

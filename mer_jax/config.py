@@ -25,7 +25,8 @@ class FrontendConfig:
     """Which front-end, and its options."""
 
     name: str = "time_domain"
-    """A front-end by name: time_domain, amplitude_envelope, rms, zero_crossing_rate, log_mel, mfcc, log_cqt, chroma, ..."""
+    """Features by name: time_domain, rms, log_mel, mfcc, log_cqt, chroma, ..., or a numerical set: time, frequency,
+    time_frequency, tonal, rhythm, extended."""
     options: dict[str, bool | int | float | str] = dataclasses.field(default_factory=dict)
     """Keyword arguments of the front-end, as pairs: --frontend.options hop_length 256 n_mels 64."""
     statistics: tuple[str, ...] = STATISTICS

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from flax import nnx
 
-from mer_jax import audio, checks, frontends
+from mer_jax import audio, checks, features
 from mer_jax._version import __version__
 from mer_jax.data.atomic import atomic_path
 from mer_jax.data.files import find_audio
-from mer_jax.frontends import backends, pictures
+from mer_jax.frontends import Frontend, Image, backends
 
 # Clips of one length are computed together; enough to keep every core or a GPU busy, little enough for memory.
 BATCH_SAMPLES = 32 * 30 * 22050
@@ -46,19 +46,19 @@ class Extractor:
     """Features of audio files by one backend.
 
     Args:
-        features: names of front-ends (:data:`mer_jax.frontends.NAMES`).
+        names: features by name (:data:`mer_jax.features.NAMES`).
         backend: jax, nnaudio or librosa.
         sr: sampling rate that audio is resampled to, Hz.
-        write_pictures: also write a PNG per feature.
+        write_pictures: also write a PNG per feature, what :class:`mer_jax.frontends.Image` draws.
 
     Raises:
         mer_jax.checks.ConfigError: an unknown feature or backend, or one that the backend does not have.
     """
 
     def __init__(
-        self, features: Sequence[str], *, backend: str = "jax", sr: int = 22050, write_pictures: bool = False
+        self, names: Sequence[str], *, backend: str = "jax", sr: int = 22050, write_pictures: bool = False
     ) -> None:
-        self.frontends = {name: frontends.build(name, sr=sr, rngs=nnx.Rngs(0)) for name in features}
+        self.frontends = {name: features.build(name, sr=sr, rngs=nnx.Rngs(0)).frontend for name in names}
         self.compute = {name: backends.compile_backend(backend, fe) for name, fe in self.frontends.items()}
         self.backend = backend
         self.sr = sr
@@ -104,9 +104,9 @@ class Extractor:
     def write(self, jobs: Sequence[Job], waveforms: np.ndarray) -> None:
         """Compute and write the features of clips of one length, (len(jobs), samples)."""
         for name, fe in self.frontends.items():
-            values = np.asarray(self.compute[name](waveforms))
-            images = self._images(name, values) if self.write_pictures else [None] * len(jobs)
-            for job, clip, image in zip(jobs, values, images, strict=True):
+            values = self.compute[name](waveforms)
+            images = self._images(fe, values) if self.write_pictures else [None] * len(jobs)
+            for job, clip, image in zip(jobs, np.asarray(values), images, strict=True):
                 job.target.parent.mkdir(parents=True, exist_ok=True)
                 if image is not None:
                     _write_png(job.picture(name), image)
@@ -123,11 +123,8 @@ class Extractor:
                         version=__version__,
                     )
 
-    def _images(self, name: str, values: np.ndarray) -> np.ndarray:
-        fe = self.frontends[name]
-        colour_map = "inferno" if name == "spectrogram" else "coolwarm"
-        rgb = pictures.render(jnp.asarray(values), scale=fe.picture_scale, colour_map=colour_map)
-        return np.asarray(np.rint(rgb), np.uint8)
+    def _images(self, frontend: Frontend, values: jax.Array) -> np.ndarray:
+        return np.asarray(np.rint(Image(frontend).draw(values)), np.uint8)
 
 
 def _write_png(path: Path, image: np.ndarray) -> None:

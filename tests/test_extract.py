@@ -3,11 +3,12 @@
 import json
 
 import numpy as np
+import PIL.Image
 import pytest
 import soundfile
-from PIL import Image
+from flax import nnx
 
-from mer_jax import checks, cli, extract, frontends
+from mer_jax import checks, cli, extract, features, frontends
 
 SR = 22050
 
@@ -68,7 +69,7 @@ def test_a_bad_file_is_named_and_the_rest_is_done(music, tmp_path, capsys):
 def test_pictures_have_low_frequencies_at_the_bottom(music, tmp_path):
     out = tmp_path / "out"
     assert run(music / "a.wav", "--features", "spectrogram", "--pictures", "--out", out) == 0
-    image = np.asarray(Image.open(out / "a.spectrogram.png"), np.float64)
+    image = np.asarray(PIL.Image.open(out / "a.spectrogram.png"), np.float64)
     assert image.shape == (224, 224, 3)
     brightness = image.sum(axis=2).mean(axis=1)
     # 220 Hz of 11,025: row 223 - 224 * 220 / 11025, about four rows above the bottom.
@@ -100,13 +101,20 @@ def test_clips_of_one_length_share_a_batch_and_memory_is_bounded(music, monkeypa
     assert not refused
 
 
-def test_every_front_end_can_be_extracted(music, tmp_path):
-    extractor = extract.Extractor(frontends.NAMES, write_pictures=True)
+def test_every_feature_is_written_and_drawn_as_a_network_sees_it(music, tmp_path):
+    names = (*frontends.NAMES, "time_frequency", "rhythm")
+    extractor = extract.Extractor(names, write_pictures=True)
     job = extract.Job(music / "a.wav", tmp_path / "out" / "a")
-    y = soundfile.read(music / "a.wav", dtype="float32")[0]
+    y = soundfile.read(music / "a.wav", dtype="float32", frames=SR // 2)[0]
     extractor.write([job], y[None])
     assert extractor.is_done(job)
-    for name in frontends.NAMES:
+    for name in names:
         with np.load(job.array(name), allow_pickle=False) as stored:
             assert np.isfinite(stored["values"]).all()
             assert stored["values"].shape[1] == len(stored["feature_names"])
+    for name in ("spectrogram", "mel", "cqt", "log_cqt", "chroma", "tempogram", "mfcc", "rhythm"):
+        image = frontends.Image(features.build(name, sr=SR, rngs=nnx.Rngs(0)).frontend)
+        written = np.asarray(PIL.Image.open(job.picture(name)), np.float32)
+        assert written.shape == image.image_shape
+        # 1/255 of the range; half of it is the rounding to whole levels.
+        np.testing.assert_allclose(written, image(y[None])[0], rtol=0, atol=1, err_msg=name)

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from mer_jax import frontends
+from mer_jax import features
 from mer_jax.config import ExperimentConfig
 from mer_jax.data import pipeline
 from mer_jax.data.catalog import Catalog
@@ -23,13 +23,13 @@ def backend_function(settings: ExperimentConfig) -> backends.Compute | None:
     """From waveforms to the features of another backend; None where the model computes its own."""
     if settings.backend == "jax":
         return None
-    frontend = frontends.build(
+    found = features.build(
         settings.frontend.name,
         sr=settings.sr,
         options=settings.frontend.options,
         rngs=nnx.Rngs(settings.seed),
     )
-    return backends.compile_backend(settings.backend, frontend)
+    return backends.compile_backend(settings.backend, found.frontend)
 
 
 def waveform_loader(catalog: Catalog, rows: np.ndarray, settings: ExperimentConfig, *, train: bool) -> Any:

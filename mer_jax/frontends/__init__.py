@@ -1,4 +1,4 @@
-"""Front-ends: Flax modules from waveforms (batch, samples) to features (batch, frames, features).
+"""Front-ends: Flax modules from waveforms (batch, samples) to features (batch, frames, features), or to pictures of them.
 
 >>> import mer_jax as mj
 >>> from flax import nnx
@@ -10,6 +10,7 @@
 from mer_jax.frontends.base import Frontend
 from mer_jax.frontends.chroma import Chroma
 from mer_jax.frontends.constantq import CQT, LogCQT
+from mer_jax.frontends.image import Image
 from mer_jax.frontends.registry import NAMES, build
 from mer_jax.frontends.rhythm import Tempogram
 from mer_jax.frontends.spectrogram import MFCC, LogMel, MelSpectrogram, Spectrogram
@@ -22,6 +23,7 @@ __all__ = [
     "NAMES",
     "Chroma",
     "Frontend",
+    "Image",
     "LogCQT",
     "LogMel",
     "MelSpectrogram",

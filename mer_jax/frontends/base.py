@@ -26,10 +26,12 @@ class Frontend(nnx.Module):
         frame_rate_hz: frames a second.
         unit: unit of the values, "" where they have none.
         picture_scale: how a picture brings the values to 0..1 (:data:`mer_jax.frontends.pictures.SCALES`).
+        colour_map: the colours of a picture (:data:`mer_jax.frontends.pictures.COLOUR_MAPS`).
     """
 
     unit = ""
     picture_scale = "range"
+    colour_map = "coolwarm"
 
     def __init__(self, *, sr: int, hop_length: int, feature_names: tuple[str, ...]) -> None:
         checks.positive_int("sr", sr)

@@ -30,6 +30,7 @@ class CQT(Frontend):
     """
 
     unit = "magnitude"
+    picture_scale = "magnitude"
 
     def __init__(
         self,

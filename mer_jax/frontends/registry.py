@@ -1,7 +1,7 @@
 """Front-ends by the name used in configurations and on the command line."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flax import nnx
@@ -15,8 +15,10 @@ from mer_jax.frontends.spectrogram import MFCC, LogMel, MelSpectrogram, Spectrog
 from mer_jax.frontends.statistics import SpectralStatistics
 from mer_jax.frontends.time_domain import SERIES, TimeDomain
 
-# Name -> class and the options that the name stands for.
-_FRONTENDS: dict[str, tuple[type[Frontend], dict[str, Any]]] = {
+Entry = tuple[type[Frontend], Mapping[str, Any]]
+"""A class, and the options that a name stands for."""
+
+FRONTENDS: dict[str, Entry] = {
     "time_domain": (TimeDomain, {}),
     **{name: (TimeDomain, {"series": (name,)}) for name in SERIES},
     "spectrogram": (Spectrogram, {}),
@@ -30,7 +32,7 @@ _FRONTENDS: dict[str, tuple[type[Frontend], dict[str, Any]]] = {
     "spectral_statistics": (SpectralStatistics, {}),
 }
 
-NAMES = tuple(_FRONTENDS)
+NAMES = tuple(FRONTENDS)
 
 
 def build(name: str, *, sr: int, options: Mapping[str, Any] | None = None, rngs: nnx.Rngs) -> Frontend:
@@ -43,24 +45,34 @@ def build(name: str, *, sr: int, options: Mapping[str, Any] | None = None, rngs:
         rngs: random keys for what is initialised at random.
 
     Raises:
-        mer_jax.checks.ConfigError: an unknown name or option, with the nearest known one.
+        mer_jax.checks.ConfigError: an unknown name or option, with the nearest known one, or a value that cannot be used.
     """
-    try:
-        checks.one_of("frontend.name", name, NAMES)
-        cls, preset = _FRONTENDS[name]
-        known = sorted(_options(cls) - {"sr", "rngs", *preset})
-        for option in options or {}:
-            checks.one_of(f"frontend.options of {name}", option, known)
-        make: Callable[..., Frontend] = cls
-        return make(sr=sr, rngs=rngs, **preset, **(options or {}))
-    except checks.ArgumentError as error:
-        raise checks.ConfigError(
-            error.where, error.problem, expected=error.expected, remedy=error.remedy
-        ) from None
+    with checks.as_config("frontend"):
+        checks.one_of("name", name, NAMES)
+        return build_entry(name, FRONTENDS[name], sr=sr, options=options or {}, rngs=rngs)
 
 
-def _options(cls: type) -> set[str]:
-    """Keyword arguments of a class, with those it passes on to its base."""
+def build_entry(name: str, entry: Entry, *, sr: int, options: Mapping[str, Any], rngs: nnx.Rngs) -> Frontend:
+    """Build what an entry of a registry stands for.
+
+    Raises:
+        mer_jax.checks.ArgumentError: an unknown option, or a value that cannot be used.
+    """
+    cls, preset = entry
+    check_options(name, options, options_of(entry))
+    make: Callable[..., Frontend] = cls
+    return make(sr=sr, rngs=rngs, **preset, **options)
+
+
+def check_options(name: str, options: Iterable[str], known: Iterable[str]) -> None:
+    """Raise :class:`~mer_jax.checks.ArgumentError`, with the nearest known one, for an option that ``name`` does not have."""
+    for option in options:
+        checks.one_of(f"options of {name}", option, sorted(known))
+
+
+def options_of(entry: Entry) -> set[str]:
+    """The options that an entry leaves open: keyword arguments of its class, with those it passes on to its base."""
+    cls, preset = entry
     options: set[str] = set()
     for base in cls.__mro__:
         if base is Frontend:
@@ -71,4 +83,4 @@ def _options(cls: type) -> set[str]:
         options |= {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
-    return options
+    return options - {"sr", "rngs", *preset}

@@ -26,6 +26,8 @@ class Spectrogram(Frontend):
         mer_jax.checks.ArgumentError: a size that is not a positive integer, or a power that is not above 0.
     """
 
+    colour_map = "inferno"
+
     def __init__(
         self,
         *,

@@ -30,6 +30,8 @@ class SpectralStatistics(Frontend):
         mer_jax.checks.ArgumentError: a size that is not a positive integer, or a sampling rate too low.
     """
 
+    picture_scale = "series"
+
     def __init__(
         self, *, sr: int = 22050, n_fft: int = 2048, hop_length: int = 512, rngs: nnx.Rngs | None = None
     ) -> None:

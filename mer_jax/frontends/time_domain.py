@@ -29,6 +29,8 @@ class TimeDomain(Frontend):
         mer_jax.checks.ArgumentError: an unknown or repeated series, or a size that is not a positive integer.
     """
 
+    picture_scale = "series"
+
     def __init__(
         self,
         *,

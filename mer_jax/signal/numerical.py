@@ -1,6 +1,7 @@
 """The study's numerical features of each frame, from one short-time Fourier transform."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +46,15 @@ def check_sampling_rate(sr: float) -> None:
         )
 
 
+def time_features(
+    y: Float[Array, "*batch samples"], *, frame_length: int, hop_length: int
+) -> Float[Array, "*batch 3 frames"]:
+    """Amplitude envelope, RMS energy and zero-crossing rate: the first rows of :func:`numerical_features`."""
+    framing: dict[str, Any] = {"frame_length": frame_length, "hop_length": hop_length}
+    rows = [amplitude_envelope(y, **framing), rms(y, **framing), zero_crossing_rate(y, **framing)]
+    return jnp.concatenate(rows, axis=-2)
+
+
 def spectral_statistics(
     clip: jax.Array,
     window: jax.Array,
@@ -86,6 +96,30 @@ def spectral_statistics(
     S, each = found["magnitude"], found["each"]
     statistics = [flux(S), each[:3], Contrast(frequencies)(S), each[3:]]
     return jnp.concatenate(statistics), found.get("mel")
+
+
+def frequency_features(
+    clip: jax.Array,
+    window: jax.Array,
+    *,
+    sr: float,
+    hop_length: int,
+    filters: filterbanks.FilterBank,
+    n_mfcc: int,
+) -> tuple[jax.Array, jax.Array]:
+    """:func:`spectral_statistics` of one clip, its MFCC and their first and second differences; and what else they rest on.
+
+    A building block like :func:`spectral_statistics`, with its arguments.
+
+    Returns:
+        The rows of :func:`numerical_features` from the fourth on, (12 + 3 * n_mfcc, frames), and the mel spectrogram in
+        decibels, (filters, frames).
+    """
+    statistics, mel = spectral_statistics(clip, window, sr=sr, hop_length=hop_length, filters=filters)
+    assert mel is not None  # filters are given
+    log_mel = power_to_db(mel)
+    cepstrum = mfcc(S=log_mel, n_mfcc=n_mfcc)
+    return jnp.concatenate([statistics, cepstrum, delta(cepstrum), delta(cepstrum, order=2)]), log_mel
 
 
 def numerical_features(
@@ -141,17 +175,12 @@ def _numerical_features(
     x = widen(y)
 
     def of_clip(clip: jax.Array) -> jax.Array:
-        statistics, mel = spectral_statistics(clip, window, sr=sr, hop_length=hop_length, filters=filters)
-        assert mel is not None  # filters are given
-        cepstrum = mfcc(S=power_to_db(mel), n_mfcc=n_mfcc)
-        return jnp.concatenate([statistics, cepstrum, delta(cepstrum), delta(cepstrum, order=2)])
+        return frequency_features(clip, window, sr=sr, hop_length=hop_length, filters=filters, n_mfcc=n_mfcc)[
+            0
+        ]
 
-    series = [
-        amplitude_envelope(x, frame_length=n_fft, hop_length=hop_length),
-        rms(x, frame_length=n_fft, hop_length=hop_length),
-        zero_crossing_rate(x, frame_length=n_fft, hop_length=hop_length),
-    ]
-    return jnp.concatenate([*series, per_clip(of_clip, x)], axis=-2).astype(y.dtype)
+    series = time_features(x, frame_length=n_fft, hop_length=hop_length)
+    return jnp.concatenate([series, per_clip(of_clip, x)], axis=-2).astype(y.dtype)
 
 
 def numerical_names(n_mfcc: int = 20) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from mer_jax import checks, frontends
+from mer_jax import checks, features, frontends
 
 SR = 22050
 
@@ -22,9 +22,10 @@ def waveforms(batch=2, num_samples=SR // 2, seed=0):
     return jnp.asarray(np.stack(clips), jnp.float32)
 
 
-@pytest.fixture(params=frontends.NAMES)
+# Of the numerical sets those that the others are put together from (tests/features/test_features_numerical.py).
+@pytest.fixture(params=[*frontends.NAMES, "time_frequency", "tonal", "rhythm"])
 def frontend(request):
-    return frontends.build(request.param, sr=SR, rngs=nnx.Rngs(0))
+    return features.build(request.param, sr=SR, rngs=nnx.Rngs(0)).frontend
 
 
 def test_shape_names_and_rate(frontend):

@@ -6,7 +6,7 @@ features), so that the same feature can be computed three ways and compared.
 ========= ================================= ==================================================================
 backend   computed by                       features
 ========= ================================= ==================================================================
-jax       one compiled XLA program          all
+jax       one compiled XLA program          all, and the numerical sets of :mod:`mer_jax.features`
 nnaudio   torch, on its device; the result  spectrogram, mel, log_mel, mfcc, cqt, log_cqt
           is handed over by DLPack
 librosa   NumPy, clip by clip               all: the reference, and the slow way
