@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mer_jax.evaluation import (
+        bootstrap,
         canvas,
         examples,
         feature_plots,
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
         run_folder,
         scores,
         sections,
+        statistics,
         study_figures,
     )
 
 __all__ = [
+    "bootstrap",
     "canvas",
     "examples",
     "feature_plots",
@@ -35,6 +38,7 @@ __all__ = [
     "run_folder",
     "scores",
     "sections",
+    "statistics",
     "study_figures",
 ]
 

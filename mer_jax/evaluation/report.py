@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mer_jax.evaluation import examples as _examples
-from mer_jax.evaluation import html, run_facts, run_folder, scores
+from mer_jax.evaluation import html, run_facts, run_folder, statistics
+from mer_jax.evaluation.bootstrap import Predictions
 from mer_jax.evaluation.run_folder import Run
 from mer_jax.evaluation.sections import Sections
 
@@ -87,4 +88,4 @@ def _cells(name: str) -> int:
 
 
 def _intervals(run: Run) -> dict[str, Any]:
-    return scores.bootstrap_intervals(run.labels, run.probabilities, run.groups)
+    return statistics.bootstrap_intervals([Predictions(run.labels, run.probabilities, run.groups)])

@@ -75,7 +75,7 @@ def score_rows(run: Run, spans: Mapping[str, Any]) -> list[list[str]]:
 
     Args:
         run: the run.
-        spans: its :func:`mer_jax.evaluation.scores.bootstrap_intervals`.
+        spans: its :func:`mer_jax.evaluation.statistics.bootstrap_intervals`.
     """
     test, validation = run.scores["test"], run.scores.get("validation", {})
     rows = []

@@ -1,4 +1,4 @@
-"""Scores of a classifier from its probabilities, and their bootstrap intervals.
+"""Scores of a classifier from its probabilities.
 
 Conventions: ``labels`` are indices into ``classes``; ``probabilities`` are (clips, classes), rows summing to 1;
 the prediction is the class of the largest probability (the first of several). A score that divides 0 by 0 is
@@ -13,7 +13,7 @@ import numpy as np
 from sklearn import metrics
 
 from mer_jax import checks
-from mer_jax._shapes import Float, Int, Shaped
+from mer_jax._shapes import Float, Int
 
 NUM_BINS = 15
 
@@ -67,9 +67,9 @@ def compute(
     true_probability = probabilities[np.arange(len(labels)), labels]
     return {
         "accuracy": float(metrics.accuracy_score(labels, predicted)),
-        "macro_f1": _number(_mean_of_defined(f1)),
+        "macro_f1": _number(mean_of_defined(f1)),
         "mcc": _mcc(labels, predicted),
-        "auc": _number(_mean_of_defined(_auc_of_each_class(labels, probabilities))),
+        "auc": _number(mean_of_defined(_auc_of_each_class(labels, probabilities))),
         "brier": float(np.mean(np.sum((probabilities - np.eye(len(classes))[labels]) ** 2, axis=1))),
         "ece": expected_calibration_error(labels, probabilities),
         "loss": float(-np.mean(np.log(np.maximum(true_probability, _SMALLEST)))),
@@ -108,7 +108,7 @@ def reliability(
     checks.positive_int("num_bins", num_bins)
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
-    bins = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
+    bins = confidence_bin(confidence, num_bins=num_bins)
     count = np.bincount(bins, minlength=num_bins)
     filled = count > 0
     total = {"confidence": confidence, "accuracy": right}
@@ -124,6 +124,13 @@ def reliability(
     return {"count": count, **means}
 
 
+def confidence_bin(
+    confidence: Float[np.ndarray, " clips"], *, num_bins: int = NUM_BINS
+) -> Int[np.ndarray, " clips"]:
+    """(clips,) which of the bins (b/B, (b+1)/B] each confidence 0..1 falls into."""
+    return np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
+
+
 def expected_calibration_error(
     labels: Int[np.ndarray, " clips"],
     probabilities: Float[np.ndarray, "clips classes"],
@@ -134,57 +141,6 @@ def expected_calibration_error(
     bins = reliability(labels, probabilities, num_bins=num_bins)
     gap = np.abs(bins["accuracy"] - bins["confidence"])
     return float(np.nansum(gap * bins["count"]) / bins["count"].sum())
-
-
-def bootstrap_intervals(
-    labels: Int[np.ndarray, " clips"],
-    probabilities: Float[np.ndarray, "clips classes"],
-    groups: Shaped[np.ndarray, " clips"],
-    *,
-    num_resamples: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Percentile bootstrap intervals of accuracy, macro F1 and AUC, resampling groups and not clips.
-
-    Clips of one song are alike, so drawing clips would make the interval too narrow: each resample draws as many groups as
-    there are, with replacement, and takes every clip of a drawn group (Efron & Tibshirani 1993, chapters 8 and 13).
-    It states the spread over songs for this trained model, not the spread over training runs.
-
-    Args:
-        labels: (clips,) index of the true class.
-        probabilities: (clips, classes).
-        groups: (clips,) song, artist or whatever must not be cut in two; strings or integers.
-        num_resamples: number of resamples.
-        level: share of the resamples that lie inside the interval.
-        seed: of the draws; the same seed gives the same interval.
-
-    Returns:
-        ``accuracy``, ``macro_f1``, ``auc``: [low, high], or None where there are fewer than two groups or the score is
-        undefined in every resample; ``level``, ``num_resamples``, ``num_groups``.
-    """
-    check("predictions", labels, probabilities, [str(k) for k in range(probabilities.shape[1])])
-    checks.positive_int("num_resamples", num_resamples)
-    checks.in_range("level", level, 0.0, 1.0)
-    names, group_of_clip = np.unique(groups, return_inverse=True)
-    num_groups = len(names)
-    facts = {"level": level, "num_resamples": num_resamples, "num_groups": num_groups}
-    if num_groups < 2:
-        return {"accuracy": None, "macro_f1": None, "auc": None, **facts}
-
-    rng = np.random.default_rng(seed)
-    per_group = _confusion_of_each_group(labels, probabilities, group_of_clip, num_groups)
-    # A resample is a weight for each clip: about 16 MiB of them at a time.
-    chunk = max(1, 2_000_000 // max(len(labels), num_groups))
-    parts: dict[str, list[np.ndarray]] = {"accuracy": [], "macro_f1": [], "auc": []}
-    for start in range(0, num_resamples, chunk):
-        weights = _draw(rng, min(chunk, num_resamples - start), num_groups)
-        num_classes = probabilities.shape[1]
-        confusion = (weights @ per_group).reshape(-1, num_classes, num_classes)
-        parts["accuracy"].append(np.trace(confusion, axis1=1, axis2=2) / confusion.sum(axis=(1, 2)))
-        parts["macro_f1"].append(_mean_of_defined(_f1(confusion)))
-        parts["auc"].append(_mean_of_defined(_weighted_auc(labels, probabilities, weights[:, group_of_clip])))
-    return {name: _interval(np.concatenate(values), level) for name, values in parts.items()} | facts
 
 
 def check(where: object, labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> None:
@@ -222,7 +178,7 @@ def _number(value: float | np.ndarray) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _mean_of_defined(values: np.ndarray) -> np.ndarray:
+def mean_of_defined(values: np.ndarray) -> np.ndarray:
     """Mean over the last axis of what is not NaN; NaN where nothing is (np.nanmean warns there)."""
     defined = ~np.isnan(values)
     count = defined.sum(axis=-1)
@@ -246,53 +202,3 @@ def _auc_of_each_class(labels: np.ndarray, probabilities: np.ndarray) -> np.ndar
         if 0 < positive.sum() < len(labels):
             out[k] = metrics.roc_auc_score(positive, probabilities[:, k])
     return out
-
-
-def _draw(rng: np.random.Generator, num_resamples: int, num_groups: int) -> np.ndarray:
-    """(num_resamples, num_groups) how often each group was drawn."""
-    drawn = rng.integers(0, num_groups, size=(num_resamples, num_groups))
-    drawn += np.arange(num_resamples)[:, None] * num_groups
-    counts = np.bincount(drawn.ravel(), minlength=num_resamples * num_groups)
-    return counts.reshape(num_resamples, num_groups).astype(np.float64)
-
-
-def _confusion_of_each_group(
-    labels: np.ndarray, probabilities: np.ndarray, group_of_clip: np.ndarray, num_groups: int
-) -> np.ndarray:
-    """(groups, classes * classes) so that a weighted sum of rows is the confusion matrix of a resample."""
-    num_classes = probabilities.shape[1]
-    cell = labels * num_classes + probabilities.argmax(axis=1)
-    out = np.zeros((num_groups, num_classes**2))
-    np.add.at(out, (group_of_clip, cell), 1.0)
-    return out
-
-
-def _f1(confusion: np.ndarray) -> np.ndarray:
-    """(..., classes, classes) counts -> (..., classes) F1, NaN where a class neither occurs nor is predicted."""
-    right = np.diagonal(confusion, axis1=-2, axis2=-1)
-    total = confusion.sum(axis=-1) + confusion.sum(axis=-2)
-    return np.divide(2 * right, total, out=np.full(total.shape, np.nan), where=total > 0)
-
-
-def _weighted_auc(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(resamples, classes) AUC with (resamples, clips) weights: P(score+ > score-) + P(score+ = score-) / 2."""
-    out = np.full((len(weights), probabilities.shape[1]), np.nan)
-    for k in range(probabilities.shape[1]):
-        order = np.argsort(probabilities[:, k], kind="stable")
-        score, positive = probabilities[order, k], labels[order] == k
-        starts = np.flatnonzero(np.r_[True, score[1:] != score[:-1]])  # ties share one step of the curve
-        ordered = weights[:, order]
-        above = np.add.reduceat(ordered * positive, starts, axis=1)
-        below = np.add.reduceat(ordered * ~positive, starts, axis=1)
-        wins = np.sum(above * (np.cumsum(below, axis=1) - 0.5 * below), axis=1)
-        pairs = above.sum(axis=1) * below.sum(axis=1)
-        np.divide(wins, pairs, out=out[:, k], where=pairs > 0)
-    return out
-
-
-def _interval(values: np.ndarray, level: float) -> list[float] | None:
-    values = values[~np.isnan(values)]
-    if values.size == 0:
-        return None
-    low, high = np.percentile(values, [50 * (1 - level), 50 * (1 + level)])
-    return [float(low), float(high)]
