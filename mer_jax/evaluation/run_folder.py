@@ -3,7 +3,7 @@
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from mer_jax import checks
 from mer_jax.evaluation import scores
+from mer_jax.evaluation.bootstrap import Predictions
 
 # scores.json and predictions.npz must be of the same model; float32 sums differ by far less than one clip in 10,000.
 _SAME_ACCURACY = 5e-5
@@ -51,6 +52,11 @@ class Run:
         return self.path.resolve().name
 
     @property
+    def predictions(self) -> Predictions:
+        """What the model said about the test part."""
+        return Predictions(self.labels, self.probabilities, self.groups)
+
+    @property
     def best_epoch(self) -> tuple[int, str]:
         """The epoch whose weights were kept, and how that is known.
 
@@ -65,8 +71,13 @@ class Run:
 
     def curve(self, part: str, metric: str) -> np.ndarray:
         """(epochs,) one metric of one part by epoch; NaN where it was not recorded."""
-        values = [(record.get(part) or {}).get(metric) for record in self.epochs]
-        return np.array([np.nan if value is None else float(value) for value in values])
+        return curve(self.epochs, part, metric)
+
+
+def curve(epochs: Sequence[Mapping[str, Any]], part: str, metric: str) -> np.ndarray:
+    """(epochs,) one metric of one part by epoch; NaN where it was not recorded."""
+    values = [(record.get(part) or {}).get(metric) for record in epochs]
+    return np.array([np.nan if value is None else float(value) for value in values])
 
 
 def read(run_dir: Path | str) -> Run:
@@ -78,27 +89,25 @@ def read(run_dir: Path | str) -> Run:
     path = Path(run_dir)
     if not path.is_dir():
         raise checks.DataError(path, "is not a folder", expected="a run folder written by training")
-    facts = _object(path / "facts.json", required=("data",))
-    data = facts["data"]
-    for key in ("name", "synthetic", "classes", "counts"):
-        if not isinstance(data, Mapping) or key not in data:
-            raise checks.DataError(path / "facts.json", f"has no data.{key}")
-    results = _object(path / "scores.json", required=("test",))
+    facts = read_object(path / "facts.json", required=("data",))
+    check_data(path / "facts.json", facts["data"])
+    results = read_object(path / "scores.json", required=("test",))
     source = path / "predictions.npz"
     arrays = read_arrays(source, required=("groups", "labels", "probabilities", "classes"))
     run = Run(
         path=path,
-        config=_object(path / "config.json"),
+        config=read_object(path / "config.json"),
         facts=facts,
-        epochs=_records(path / "metrics.jsonl"),
+        epochs=read_epochs(path / "metrics.jsonl"),
         scores=results,
         classes=tuple(str(name) for name in arrays["classes"]),
         labels=arrays["labels"],
         probabilities=arrays["probabilities"],
         groups=arrays["groups"],
-        synthetic=_yes_or_no(path / "facts.json", data["synthetic"]),
+        synthetic=yes_or_no(path / "facts.json", facts["data"]["synthetic"]),
     )
-    _check_agreement(run)
+    check_classes(source, run.classes, path / "facts.json", facts["data"]["classes"])
+    check_scores(path / "scores.json", results["test"], source, run.predictions, run.classes)
     return run
 
 
@@ -146,7 +155,12 @@ def _text(path: Path) -> str:
         raise checks.DataError(path, f"cannot be read ({error})") from error
 
 
-def _object(path: Path, *, required: tuple[str, ...] = ()) -> dict[str, Any]:
+def read_object(path: Path, *, required: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Read a file that holds one JSON object.
+
+    Raises:
+        DataError: the file is missing or no JSON, holds something else, or lacks a required entry.
+    """
     try:
         content = json.loads(_text(path))
     except json.JSONDecodeError as error:
@@ -159,7 +173,12 @@ def _object(path: Path, *, required: tuple[str, ...] = ()) -> dict[str, Any]:
     return content
 
 
-def _records(path: Path) -> tuple[Mapping[str, Any], ...]:
+def read_epochs(path: Path) -> tuple[Mapping[str, Any], ...]:
+    """Read ``metrics.jsonl``: one record an epoch, in order.
+
+    Raises:
+        DataError: the file is missing, a line is no record of an epoch, there is none, or they are out of order.
+    """
     records: list[Mapping[str, Any]] = []
     for number, line in enumerate(_text(path).splitlines(), start=1):
         if not line.strip():
@@ -183,7 +202,7 @@ def _records(path: Path) -> tuple[Mapping[str, Any], ...]:
     return tuple(records)
 
 
-def _yes_or_no(path: Path, value: object) -> bool:
+def yes_or_no(path: Path, value: object) -> bool:
     """Whether data is synthetic must be said outright: a report must never pass invented data off as real."""
     answers: dict[object, bool] = {True: True, False: False, "yes": True, "no": False}
     if not isinstance(value, (bool, str)) or value not in answers:
@@ -191,39 +210,55 @@ def _yes_or_no(path: Path, value: object) -> bool:
     return answers[value]
 
 
-def _check_agreement(run: Run) -> None:
-    source = run.path / "predictions.npz"
-    scores.check(source, run.labels, run.probabilities, run.classes)
-    if run.groups.shape != run.labels.shape:
-        raise checks.DataError(source, f"has {len(run.groups)} groups for {len(run.labels)} labels")
-    data = run.facts["data"]
-    if tuple(data["classes"]) != run.classes:
-        raise checks.DataError(
-            source, f"has classes {list(run.classes)}", expected=f"{list(data['classes'])} as in facts.json"
-        )
-    counts = data["counts"]
+def check_data(path: Path, data: object) -> None:
+    """Raise :class:`DataError` about ``path`` unless ``data`` says what a report needs to know of a data set."""
+    for key in ("name", "synthetic", "classes", "counts"):
+        if not isinstance(data, Mapping) or key not in data:
+            raise checks.DataError(path, f"has no data.{key}")
+    counts = data["counts"]  # type: ignore[index]
     if (
         not isinstance(counts, Mapping)
         or not counts
         or not all(isinstance(c, Mapping) for c in counts.values())
     ):
+        raise checks.DataError(path, "has no data.counts", expected="split -> class -> clips")
+
+
+def check_classes(source: Path, found: Sequence[str], facts: Path, recorded: Sequence[str]) -> None:
+    """Raise :class:`DataError` about ``source`` unless its classes are those that ``facts`` records, in that order."""
+    if tuple(recorded) != tuple(found):
         raise checks.DataError(
-            run.path / "facts.json", "has no data.counts", expected="split -> class -> clips"
+            source, f"has classes {list(found)}", expected=f"{list(recorded)} as in {facts.name}"
         )
-    test = run.scores["test"]
+
+
+def check_scores(
+    path: Path, test: Mapping[str, Any], source: Path, predictions: Predictions, classes: Sequence[str]
+) -> None:
+    """Raise :class:`DataError` unless scores of the test part are complete and of the predictions that lie beside them.
+
+    Args:
+        path: where the scores come from, for the message.
+        test: scores of the test part.
+        source: where the predictions come from, for the message.
+        predictions: of the test part.
+        classes: names of the classes.
+    """
+    labels, probabilities = predictions.labels, predictions.probabilities
+    scores.check(source, labels, probabilities, classes)
+    if predictions.groups.shape != labels.shape:
+        raise checks.DataError(source, f"has {len(predictions.groups)} groups for {len(labels)} labels")
     for key in ("accuracy", "macro_f1", "mcc", "auc", "brier", "ece", "loss", "per_class", "confusion"):
         if key not in test:
-            raise checks.DataError(run.path / "scores.json", f"has no test.{key}")
-    if set(test["per_class"]) != set(run.classes):
+            raise checks.DataError(path, f"has no test.{key}")
+    if set(test["per_class"]) != set(classes):
         raise checks.DataError(
-            run.path / "scores.json",
-            f"has test.per_class of {sorted(test['per_class'])}",
-            expected="every class",
+            path, f"has test.per_class of {sorted(test['per_class'])}", expected="every class"
         )
-    accuracy = float(np.mean(run.probabilities.argmax(axis=1) == run.labels))
-    if abs(test["accuracy"] - accuracy) > _SAME_ACCURACY or np.sum(test["confusion"]) != len(run.labels):
+    accuracy = float(np.mean(probabilities.argmax(axis=1) == labels))
+    if abs(test["accuracy"] - accuracy) > _SAME_ACCURACY or np.sum(test["confusion"]) != len(labels):
         raise checks.DataError(
-            run.path / "scores.json",
-            f"has accuracy {test['accuracy']:.4f}, but predictions.npz gives {accuracy:.4f}",
+            path,
+            f"has accuracy {test['accuracy']:.4f}, but {source.name} gives {accuracy:.4f}",
             remedy="evaluate the run again: the two files are of different models",
         )

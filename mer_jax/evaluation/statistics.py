@@ -146,8 +146,8 @@ def mean_interval(
     Returns:
         None where there are fewer than two values, or all are alike: there is no spread to judge by.
 
-    Source: the corrected resampled t-test of Nadeau & Bengio, Inference for the Generalization Error, Machine Learning 52 (2003);
-    for repeated cross-validation: Bouckaert & Frank, PAKDD 2004.
+    Source: the corrected resampled t-test of Nadeau & Bengio, Inference for the Generalization Error, Machine Learning 52
+    (2003); for repeated cross-validation: Bouckaert & Frank, PAKDD 2004.
     """
     checks.in_range("level", level, 0.0, 1.0)
     checks.in_range("test_to_train", test_to_train, 0.0, np.inf)
