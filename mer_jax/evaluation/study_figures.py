@@ -5,6 +5,7 @@ for another data set. ``READ_FROM_TEXT`` figures are the ones it states; ``READ_
 eye off its curves and are that uncertain.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,7 +25,7 @@ NUM_CLIPS = 10_109
 
 OTHER_DATA = (
     f"Another data set: the study's figures come from its own private set of {NUM_CLIPS:,} clips and its own split. "
-    "They cannot be recomputed here, and a difference to this run says nothing about which model is better."
+    "They cannot be recomputed here, and a difference to the figures here says nothing about which model is better."
 )
 MSE_NOTE = (
     "The study's “MSE” for approach 1 is Keras mse between softmax rows and integer labels. It means nothing: it rises as the "
@@ -76,3 +77,55 @@ FIGURES: tuple[StudyFigure, ...] = (
     StudyFigure(3, "chroma (CQT)", _VGG, 0.715, None, (0.95, 0.95), READ_FROM_PLOT),
     StudyFigure(3, "MFCC", _VGG, 0.75, 0.77, (0.965, 0.965), READ_FROM_PLOT),
 )
+
+# Inputs of the study by the names that cells of a study here may give them, in lower case and without punctuation.
+_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "AE series": ("ae", "amplitude envelope"),
+        "AE, RMSE, ZCR series": (
+            "ae rmse zcr",
+            "ae rms zcr",
+            "time domain",
+            "amplitude envelope rms zero crossing rate",
+        ),
+        "time + frequency vector": ("time frequency", "time and frequency", "both"),
+        "linear spectrogram": ("linear spectrogram", "spectrogram"),
+        "CQT": ("cqt",),
+        "log-CQT": ("log cqt",),
+        "chroma (CQT)": ("chroma", "chroma cqt"),
+        "MFCC": ("mfcc", "mfccs"),
+    }
+)
+_KIND = re.compile(r" (series|vectors?|pictures?|images?)$")
+
+
+def counterparts(approach: int, features: str, network: str | None = None) -> tuple[StudyFigure, ...]:
+    """The published figures of a cell with the same input, those that the study states first.
+
+    Args:
+        approach: 1, 2 or 3.
+        features: what goes into the network, e.g. "log-CQT" or "log_cqt".
+        network: where given, approach 1 has counterparts for the study's own network alone (1D CNN + BiLSTM), as the
+            figures of its other networks are not known.
+
+    >>> [figure.accuracy for figure in counterparts(2, "time + frequency")]
+    [0.84, 0.815]
+    >>> counterparts(1, "amplitude_envelope", "lstm")
+    ()
+    """
+    if (
+        approach == 1
+        and network is not None
+        and not all(part in _plain(network) for part in ("cnn", "bilstm"))
+    ):
+        return ()
+    name = _KIND.sub("", _plain(features))
+    return tuple(
+        figure
+        for figure in FIGURES
+        if figure.approach == approach and name in _NAMES.get(figure.features, ())
+    )
+
+
+def _plain(name: str) -> str:
+    return " ".join(re.findall("[a-z0-9]+", name.lower()))

@@ -1,0 +1,259 @@
+"""The table of a study: pooled scores of every cell, the cells chosen on validation data, and their comparison.
+
+A score of a cell is computed on the pooled out-of-fold predictions of a seed and then averaged over the seeds. A cell that is
+not done on every split has no score: pooled over other clips than the rest it could not be compared with them.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mer_jax.evaluation import scores, statistics
+from mer_jax.evaluation.bootstrap import Predictions
+from mer_jax.evaluation.statistics import Difference, Mean
+from mer_jax.evaluation.study_folder import APPROACHES, Cell, CellRun, Split, Study
+
+METRICS = ("accuracy", "macro_f1", "mcc", "brier", "auc", "ece")
+COMPARED = ("accuracy", "macro_f1")
+
+#: Approaches that are compared: the study's thesis, best hand-designed features against best pictures, comes first.
+PAIRS = ((2, 3), (2, 1), (3, 1))
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """Scores of a cell, or of a choice of one cell a split, over all splits.
+
+    Attributes:
+        predictions: of all test parts, one entry a seed.
+        scores: metric -> mean over seeds of the pooled score, None where undefined.
+        intervals: metric -> [low, high] of the bootstrap over groups, or None; see ``statistics.bootstrap_intervals``.
+        over_splits: metric -> mean over folds and seeds with its corrected t interval, None for a single split.
+        calibrated_ece: calibration error that a calibrated model would show on so many clips.
+        confusion: (classes, classes) clips, summed over seeds; rows: true class.
+    """
+
+    predictions: tuple[Predictions, ...]
+    scores: Mapping[str, float | None]
+    intervals: Mapping[str, list[float] | None]
+    over_splits: Mapping[str, Mean | None]
+    calibrated_ece: float
+    confusion: np.ndarray
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cell in the table.
+
+    Attributes:
+        cell: the cell.
+        pooled: its scores; None while a split is missing.
+        num_chosen: in how many splits it is the one that its approach chooses.
+    """
+
+    cell: Cell
+    pooled: Pooled | None
+    num_chosen: int
+
+    @property
+    def num_done(self) -> int:
+        """Number of splits that are done."""
+        return len(self.cell.runs)
+
+    @property
+    def validation_accuracy(self) -> float | None:
+        """Mean over the splits that are done; None before the first."""
+        found = [run.scores["validation"]["accuracy"] for run in self.cell.runs.values()]
+        return float(np.mean(found)) if found else None
+
+    def fact(self, key: str) -> float | None:
+        """Mean over the splits that are done of a number in ``result.json``; None where it is not recorded.
+
+        The time of the features is the longest of them: they are computed once and kept.
+        """
+        found = [run.facts[key] for run in self.cell.runs.values() if run.facts.get(key) is not None]
+        if not found:
+            return None
+        return float(max(found) if key == "feature_s" else np.mean(found))
+
+    def words(self, key: str) -> str:
+        """What ``result.json`` says in words, each saying once; "" where nothing."""
+        found = (run.facts.get(key) for run in self.cell.runs.values())
+        return ", ".join(dict.fromkeys(str(value) for value in found if value is not None))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best cell of an approach in each split, by validation scores alone.
+
+    Attributes:
+        approach: 1, 2 or 3.
+        cells: split -> the cell that was chosen there.
+        pooled: test scores of the chosen cells.
+    """
+
+    approach: int
+    cells: Mapping[Split, Cell]
+    pooled: Pooled
+
+    @property
+    def title(self) -> str:
+        """Titles of the chosen cells, the most frequent one first, with the number of splits where there are several."""
+        count = Counter(cell.title for cell in self.cells.values())
+        if len(count) == 1:
+            return next(iter(count))
+        return ", ".join(f"{title} ({number}×)" for title, number in count.most_common())
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The chosen cells of one approach against those of another, on the same clips.
+
+    Attributes:
+        first, second: the choices; differences are first minus second.
+        differences: metric -> paired difference of the pooled scores, None where undefined.
+        over_splits: metric -> mean difference over folds and seeds, corrected; None for a single split.
+        mcnemar_p: exact McNemar p-value of a single split, None where there are several.
+    """
+
+    first: Choice
+    second: Choice
+    differences: Mapping[str, Difference | None]
+    over_splits: Mapping[str, Mean | None]
+    mcnemar_p: float | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Everything a study found.
+
+    Attributes:
+        study: the study.
+        rows: one a cell, in order.
+        choices: approach -> its chosen cells; approaches without a complete cell are absent.
+        comparisons: of the pairs of :data:`PAIRS` of which both are there.
+    """
+
+    study: Study
+    rows: tuple[Row, ...]
+    choices: Mapping[int, Choice]
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def incomplete(self) -> tuple[Row, ...]:
+        """Rows of the cells that are not done on every split."""
+        return tuple(row for row in self.rows if row.pooled is None)
+
+
+def compute(study: Study) -> Table:
+    """Pool, choose and compare."""
+    pooled = {
+        cell.id: pool(study, dict.fromkeys(study.splits, cell))
+        for cell in study.cells
+        if study.is_complete(cell)
+    }
+    choices = {}
+    for approach in APPROACHES:
+        cells = choose(study, approach)
+        if cells is not None:
+            names = {cell.id for cell in cells.values()}
+            alone = pooled[next(iter(names))] if len(names) == 1 else pool(study, cells)
+            choices[approach] = Choice(approach, cells, alone)
+    count = Counter(cell.id for choice in choices.values() for cell in choice.cells.values())
+    return Table(
+        study=study,
+        rows=tuple(Row(cell, pooled.get(cell.id), count[cell.id]) for cell in study.cells),
+        choices=choices,
+        comparisons=tuple(
+            compare(study, choices[first], choices[second])
+            for first, second in PAIRS
+            if first in choices and second in choices
+        ),
+    )
+
+
+def pool(study: Study, cells: Mapping[Split, Cell]) -> Pooled:
+    """Scores over all splits of one cell in each."""
+    seeds = [
+        _concatenate([cells[split].runs[split].predictions for split in study.splits if split.seed == seed])
+        for seed in study.seeds
+    ]
+    found = [scores.compute(part.labels, part.probabilities, study.classes) for part in seeds]
+    spans = statistics.bootstrap_intervals(seeds)
+    runs = [cells[split].runs[split] for split in study.splits]
+    return Pooled(
+        predictions=tuple(seeds),
+        scores={metric: _mean([one[metric] for one in found]) for metric in METRICS},
+        intervals={metric: spans.get(metric) for metric in METRICS},
+        over_splits={
+            metric: _over_splits(runs, [run.scores["test"][metric] for run in runs]) for metric in METRICS
+        },
+        calibrated_ece=float(np.mean([statistics.calibrated_ece(part.probabilities) for part in seeds])),
+        confusion=np.sum([one["confusion"] for one in found], axis=0),
+    )
+
+
+def choose(study: Study, approach: int) -> dict[Split, Cell] | None:
+    """The cell of an approach with the highest validation accuracy, in each split on its own.
+
+    Of cells that are equal the one with the lower validation Brier score is taken, of those the first. Test scores are not
+    looked at. Only cells that are done on every split take part, so that each split chooses among the same ones.
+
+    Returns:
+        Split -> cell, or None where the approach has no complete cell.
+    """
+    candidates = [cell for cell in study.cells if cell.approach == approach and study.is_complete(cell)]
+    if not candidates:
+        return None
+
+    def merit(cell: Cell, split: Split) -> tuple[float, float]:
+        found = cell.runs[split].scores["validation"]
+        return found["accuracy"], -found["brier"]
+
+    return {split: max(candidates, key=lambda cell: merit(cell, split)) for split in study.splits}
+
+
+def compare(study: Study, first: Choice, second: Choice) -> Comparison:
+    """Paired comparison of the chosen cells of two approaches."""
+    pairs = [(first.cells[split].runs[split], second.cells[split].runs[split]) for split in study.splits]
+    over_splits = {
+        metric: _over_splits(
+            [run for run, _ in pairs],
+            [_minus(a.scores["test"][metric], b.scores["test"][metric]) for a, b in pairs],
+        )
+        for metric in COMPARED
+    }
+    mcnemar_p = None
+    if len(pairs) == 1:
+        right = [run.predictions.probabilities.argmax(axis=1) == run.predictions.labels for run in pairs[0]]
+        mcnemar_p = statistics.mcnemar_exact(right[0], right[1])
+    differences = statistics.paired_difference(
+        first.pooled.predictions, second.pooled.predictions, metrics=COMPARED
+    )
+    return Comparison(first, second, differences, over_splits, mcnemar_p)
+
+
+def _concatenate(parts: list[Predictions]) -> Predictions:
+    return Predictions(
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate([part.groups for part in parts]),
+    )
+
+
+def _over_splits(runs: list[CellRun], values: list[float | None]) -> Mean | None:
+    if any(value is None for value in values):
+        return None
+    ratio = float(np.mean([len(run.ids) / run.num_train for run in runs]))
+    return statistics.mean_interval(np.array(values, dtype=np.float64), test_to_train=ratio)
+
+
+def _mean(values: list[float | None]) -> float | None:
+    defined = [value for value in values if value is not None]
+    return float(np.mean(defined)) if len(defined) == len(values) else None
+
+
+def _minus(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else first - second
