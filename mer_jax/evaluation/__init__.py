@@ -1,4 +1,4 @@
-"""What a trained model is worth: scores, pictures and the report of a run.
+"""What a trained model is worth: scores, their uncertainty, pictures, the reports of a run and of a study.
 
 Modules are imported when they are first used, so that computing scores does not load matplotlib.
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mer_jax.evaluation import (
         bootstrap,
         canvas,
+        confusion_plots,
+        curve_plots,
         examples,
         feature_plots,
         html,
@@ -25,11 +27,16 @@ if TYPE_CHECKING:
         sections,
         statistics,
         study_figures,
+        study_folder,
+        study_report,
+        study_table,
     )
 
 __all__ = [
     "bootstrap",
     "canvas",
+    "confusion_plots",
+    "curve_plots",
     "examples",
     "feature_plots",
     "html",
@@ -40,6 +47,9 @@ __all__ = [
     "sections",
     "statistics",
     "study_figures",
+    "study_folder",
+    "study_report",
+    "study_table",
 ]
 
 

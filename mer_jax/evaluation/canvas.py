@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 from matplotlib import colormaps, font_manager
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
@@ -21,6 +22,7 @@ from mer_jax.evaluation.html import printable
 
 _DPI = 150
 _WIDTH_IN = 5.6  # about the width of a column of the page, so that 9-point text stays readable on a phone
+WIDE_IN = 11.2  # about the width of the page, for pictures that are not read on a phone
 FONT = "DejaVu Sans"  # comes with matplotlib: pictures look the same everywhere
 
 # Paul Tol's "bright" scheme (Tol 2021, SRON/EPS/TN/09-002), told apart with any colour vision and on both backgrounds.
@@ -69,11 +71,17 @@ def class_labels(classes: Sequence[str]) -> list[str]:
 
 
 def empty_figure(
-    title: str, theme: Theme, note: str, *, height_in: float, constrained: bool = True
+    title: str,
+    theme: Theme,
+    note: str,
+    *,
+    height_in: float,
+    width_in: float = _WIDTH_IN,
+    constrained: bool = True,
 ) -> Figure:
     """A figure with its heading and without axes; ``constrained`` makes room for whatever text the axes get."""
     figure = Figure(
-        figsize=(_WIDTH_IN, height_in),
+        figsize=(width_in, height_in),
         dpi=_DPI,
         facecolor=theme.surface,
         layout="constrained" if constrained else None,
@@ -113,6 +121,20 @@ def add_legend(axes: Axes, theme: Theme, loc: Literal["best", "upper left"] = "b
     )
     legend.set_loc(loc)
     legend.set_zorder(5)
+
+
+def outer_legend(
+    figure: Figure, handles: Sequence[Artist], theme: Theme, loc: Literal["lower center", "upper right"]
+) -> None:
+    """Add one legend for all panels of a figure, in a row outside them, where room has been left for it."""
+    figure.legend(
+        handles=handles,
+        loc=loc,
+        ncols=len(handles),
+        labelcolor=theme.ink,
+        frameon=False,
+        prop=font_manager.FontProperties(family=FONT, size=8.5),
+    )
 
 
 @functools.cache

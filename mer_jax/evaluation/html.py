@@ -78,6 +78,16 @@ def swatch(colour: str) -> Html:
     return element("span", class_="swatch", style=f"background:{colour}", aria_hidden="true")
 
 
+def chip(content: str, *, warning: bool = False) -> Html:
+    """A short remark that stands out, e.g. "chosen"."""
+    return element("span", content, class_="chip warn" if warning else "chip")
+
+
+def stack(above: object, below: object) -> Html:
+    """Two lines in one cell of a table, the lower one smaller."""
+    return join([above, element("span", below, class_="below")])
+
+
 def code_block(content: str) -> Html:
     """Preformatted text; lines wrap on a narrow screen."""
     return element("pre", join(Html(f"{text(line)}\n") for line in content.splitlines()))
@@ -128,9 +138,18 @@ class Page:
         return join([content, Html(" "), label]) if self.label else text(content)
 
     def table(
-        self, caption: str, header: Sequence[str], rows: Iterable[Sequence[object]], *, align: str
+        self,
+        caption: str,
+        header: Sequence[object],
+        rows: Iterable[Sequence[object]],
+        *,
+        align: str,
+        compact: bool = False,
     ) -> Html:
         """A table; ``align`` has one letter a column, ``l`` for text and ``r`` for numbers.
+
+        A row that is :class:`Html` is a heading of the rows below it. ``compact`` takes the whole width and smaller type, for
+        many columns.
 
         Raises:
             ValueError: a row (or ``align``) has not as many cells as the header.
@@ -140,7 +159,11 @@ class Page:
             element("th", cell, scope="col", class_=name) for cell, name in zip(header, names, strict=True)
         ]
         body = [
-            element("tr", *(element("td", cell, class_=name) for cell, name in zip(row, names, strict=True)))
+            element("tr", element("th", row, colspan=len(names), scope="rowgroup"), class_="group")
+            if isinstance(row, Html)
+            else element(
+                "tr", *(element("td", cell, class_=name) for cell, name in zip(row, names, strict=True))
+            )
             for row in rows
         ]
         content = element(
@@ -148,11 +171,12 @@ class Page:
             element("caption", element("span", self.caption(caption))),
             element("thead", element("tr", *head)),
             element("tbody", *body),
+            class_="compact" if compact else None,
         )
         return element("div", content, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
-    def figure(self, light: bytes, dark: bytes, *, alt: str, caption: str) -> Html:
-        """A PNG in two colourings, one of which shows; paper always gets the light one.
+    def figure(self, light: bytes, dark: bytes, *, alt: str, caption: str, wide: bool = False) -> Html:
+        """A PNG in two colourings, one of which shows; paper always gets the light one. ``wide`` takes the page's whole width.
 
         Two images and a style rule, because a ``picture`` element keeps its choice for the screen when it is printed.
         """
@@ -160,7 +184,8 @@ class Page:
             element("img", src=_data_uri(png), alt=alt, class_=name)
             for name, png in (("light", light), ("dark", dark))
         ]
-        return element("figure", *images, element("figcaption", self.caption(caption)))
+        caption_below = element("figcaption", self.caption(caption))
+        return element("figure", *images, caption_below, class_="wide" if wide else None)
 
     def render(self) -> str:
         """The whole document."""
@@ -221,6 +246,7 @@ a { color:var(--accent); }
 .gallery { display:grid; grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr)); gap:.9rem; align-items:start; }
 figure { margin:0; padding:.6rem; } figure img { display:block; width:100%; max-width:640px; height:auto; margin:0 auto; }
 figcaption { margin-top:.4rem; }
+figure.wide { margin:.8rem 0; grid-column:1/-1; } figure.wide img { max-width:none; }
 .scroll { overflow-x:auto; margin:.8rem 0; width:fit-content; max-width:100%; }
 .gallery .scroll { margin:0; width:auto; }
 table { border-collapse:collapse; width:100%; font-size:.92rem; font-variant-numeric:tabular-nums; }
@@ -230,6 +256,14 @@ th, td { padding:.35rem .75rem; text-align:left; vertical-align:top; border-top:
 td:not(.num) { overflow-wrap:anywhere; min-width:7.5rem; }
 caption > span { position:sticky; left:.75rem; display:inline-block; max-width:calc(100vw - 4rem); }
 th { color:var(--muted); font-weight:600; } .num { text-align:right; white-space:nowrap; }
+.below { display:block; color:var(--muted); font-size:.86em; }
+.chip { margin-left:.4em; padding:0 .4em; border-radius:.6em; border:1px solid var(--accent); color:var(--accent);
+  font-size:.8em; font-weight:600; white-space:nowrap; }
+.chip.warn { border-color:var(--warn-ink); background:var(--warn); color:var(--warn-ink); }
+table.compact { font-size:.82rem; line-height:1.35; } table.compact th, table.compact td { padding:.25rem .45rem; }
+table.compact thead th { vertical-align:bottom; line-height:1.25; white-space:normal; }
+table.compact td:not(.num) { min-width:0; } table.compact td:first-child { min-width:16.5rem; }
+tr.group th { color:var(--ink); background:var(--page); }
 .swatch { display:inline-block; width:.75em; height:.75em; margin-right:.5em; border-radius:.15em; }
 pre { margin:.8rem 0; padding:.8rem; font-size:.8rem; white-space:pre-wrap; overflow-wrap:anywhere; }
 figure img.dark { display:none; }
@@ -239,5 +273,5 @@ figure img.dark { display:none; }
   caption > span { position:static; max-width:none; }
   .gallery { grid-template-columns:repeat(2,minmax(0,1fr)); } table { font-size:7.5pt; }
   th, td { padding:.2rem .35rem; } td:not(.num) { min-width:0; }
-  .banner, .label, .warning, .swatch { print-color-adjust:exact; } }
+  .banner, .label, .warning, .swatch, .chip { print-color-adjust:exact; } }
 """

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import MaxNLocator
 
 from mer_jax.evaluation.canvas import (
@@ -34,7 +33,6 @@ __all__ = [
     "LIGHT",
     "Theme",
     "class_colours",
-    "confusion",
     "curve",
     "data_distribution",
     "points",
@@ -156,54 +154,6 @@ def _mark_epoch(axes: Axes, epoch: int, *, late: bool, theme: Theme) -> None:
     )
 
 
-def confusion(
-    matrix: np.ndarray,
-    classes: Sequence[str],
-    *,
-    normalise: bool,
-    title: str = "",
-    theme: Theme = LIGHT,
-    note: str = "",
-) -> bytes:
-    """Confusion matrix: rows are true classes, columns predictions.
-
-    Args:
-        matrix: (classes, classes) counts.
-        classes: names in the order of the rows.
-        normalise: show each row as shares of its clips (a row without clips stays empty) rather than counts.
-        title: heading; a plain one where empty.
-        theme: colours.
-        note: warning to write into the picture.
-    """
-    counts = np.asarray(matrix, dtype=float)
-    support = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, support, out=np.full_like(counts, np.nan), where=support > 0)
-    shown = shares if normalise else counts
-    top = 1.0 if normalise else max(counts.max(), 1.0)
-    heading = title or (
-        "Confusion matrix, share of each true class" if normalise else "Confusion matrix, clips"
-    )
-    figure, axes = figure_and_axes(heading, theme, note, height_in=1.6 + 0.52 * len(classes))
-    shade = LinearSegmentedColormap.from_list("shade", [theme.surface, theme.first])
-    axes.imshow(np.nan_to_num(shown), cmap=shade, vmin=0.0, vmax=top, aspect="auto")
-    for row, column in np.ndindex(shown.shape):
-        value = shown[row, column]
-        content = "–" if np.isnan(value) else f"{value:.2f}" if normalise else f"{value:,.0f}"
-        # On the dark theme the full shade is light: the surface colour is what stands out there, as on the light one.
-        colour = theme.surface if np.nan_to_num(value) > 0.6 * top else theme.ink
-        axes.text(column, row, content, ha="center", va="center", color=colour, fontsize=9, fontfamily=FONT)
-    labels = class_labels(classes)
-    turned = sum(map(len, labels)) > 45
-    axes.set_xticks(
-        np.arange(len(classes)), labels, rotation=35 if turned else 0, ha="right" if turned else "center"
-    )
-    axes.set_yticks(np.arange(len(classes)), labels)
-    axes.set_xlabel("Predicted class")
-    axes.set_ylabel("True class")
-    axes.grid(visible=False)
-    return to_png(figure)
-
-
 def reliability(
     bins: Mapping[str, np.ndarray],
     *,
@@ -289,7 +239,7 @@ def points(
     # Below the axes, where it cannot cover a mark.
     figure.legend(
         loc="outside lower center",
-        ncols=2,
+        ncols=2 if sum(map(len, legend)) < 75 else 1,
         labelcolor=theme.ink,
         frameon=False,
         prop=font_manager.FontProperties(family=FONT, size=8),

@@ -102,20 +102,20 @@ def study_row(figure: StudyFigure) -> list[str]:
     auc = ""
     if figure.auc is not None:
         low, high = figure.auc
-        auc = _published(low) if low == high else f"{_published(low)}–{_published(high)}"
-    peak = "" if figure.peak_accuracy is None else _published(figure.peak_accuracy)
+        auc = published_number(low) if low == high else f"{published_number(low)}–{published_number(high)}"
+    peak = "" if figure.peak_accuracy is None else published_number(figure.peak_accuracy)
     return [
         str(figure.approach),
         figure.features,
         figure.model,
-        _published(figure.accuracy),
+        published_number(figure.accuracy),
         peak,
         auc,
         figure.reading,
     ]
 
 
-def _published(value: float) -> str:
+def published_number(value: float) -> str:
     """As precise as it was published: 0.70 stays 0.70."""
     return f"{value:.2f}" if round(value, 2) == value else f"{value:.3f}"
 
@@ -123,19 +123,23 @@ def _published(value: float) -> str:
 def fact_tables(run: Run) -> list[tuple[str, list[list[str]]]]:
     """Everything ``facts.json`` records, as (title, rows of label and value); a contract entry that is absent says so."""
     facts = dict(run.facts)
-    data = dict(facts.pop("data"))
-    data.pop("counts"), data.pop("classes")
+    data = facts.pop("data")
     best, how = run.best_epoch
     facts.pop("best_epoch", None)
     own = [[label, _formatted(facts.pop(key, None), form)] for key, (label, form) in _RUN_FACTS.items()]
     own.append(["Best epoch", f"{best} of {run.epochs[-1]['epoch']} ({how})"])
-    about_data = [[_DATA_FACTS.get(key, key), value] for key, value in _flat(data)]
-    tables = [("Run", own), ("Data set", about_data)]
+    tables = [("Run", own), ("Data set", data_rows(data))]
     for key in ("hardware", "versions"):
-        tables.append((key.capitalize(), _flat(facts.pop(key, None) or {}) or [[key, NOT_RECORDED]]))
+        tables.append((key.capitalize(), flat(facts.pop(key, None) or {}) or [[key, NOT_RECORDED]]))
     if facts:
-        tables.append(("Other facts", _flat(facts)))
+        tables.append(("Other facts", flat(facts)))
     return tables
+
+
+def data_rows(data: Mapping[str, Any]) -> list[list[str]]:
+    """What is recorded of a data set but for what the section on data shows, as rows of label and value."""
+    shown = {key: value for key, value in data.items() if key not in ("counts", "classes")}
+    return [[_DATA_FACTS.get(key, key), value] for key, value in flat(shown)]
 
 
 def _formatted(value: object, form: str) -> str:
@@ -160,12 +164,12 @@ def _value(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _flat(entries: object, prefix: str = "") -> list[list[str]]:
+def flat(entries: object, prefix: str = "") -> list[list[str]]:
     """Nested entries as rows; the path to an inner one is joined by dots."""
     if not isinstance(entries, Mapping):
         return [[prefix or "value", _value(entries)]]
     rows = []
     for key, value in entries.items():
         path = f"{prefix}.{key}" if prefix else str(key)
-        rows += _flat(value, path) if isinstance(value, Mapping) else [[path, _value(value)]]
+        rows += flat(value, path) if isinstance(value, Mapping) else [[path, _value(value)]]
     return rows

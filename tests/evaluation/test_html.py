@@ -55,6 +55,18 @@ def test_page_escapes_everything_it_is_given():
     assert "script" not in {tag for tag, _ in parsed.tags}
 
 
+def test_a_row_of_markup_is_a_heading():
+    page = html.Page(title="t")
+    rows = [html.text("first & last"), [html.stack(html.chip("<new>"), HOSTILE), 1]]
+    table = page.table("c", ["a", "b"], rows, align="lr", compact=True)
+    parsed = Parsed(table)
+    assert parsed.open == []
+    assert ("th", {"colspan": "2", "scope": "rowgroup"}) in parsed.tags
+    assert "first &amp; last" in table
+    assert "&lt;new&gt;" in table
+    assert "script" not in {tag for tag, _ in parsed.tags}
+
+
 def test_page_fetches_nothing():
     page = html.Page(title="t")
     page.section("one", page.figure(b"light", b"dark", alt="a", caption="c"))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mer_jax.evaluation import feature_plots, plots
+from mer_jax.evaluation import confusion_plots, curve_plots, feature_plots, plots, study_plots
 from mer_jax.evaluation.canvas import class_labels
 from mer_jax.evaluation.examples import FeatureExample
 
@@ -27,13 +27,39 @@ IMAGES = FeatureExample(
     np.arange(8) * 100.0,
 )
 
+GUESSING = {"accuracy": ("Accuracy", 0.2), "loss": ("Loss", 1.6)}
+SCORES = [
+    study_plots.Score("AE", 1, {"accuracy": (0.4, [0.3, 0.5]), "loss": (1.0, None)}, chosen=True),
+    study_plots.Score("vector", 2, {"accuracy": (0.7, [0.6, 0.8])}),
+    study_plots.Score("CQT", 3, {}, missing="missing: 1 of 2 splits done"),
+]
+TRAINING = curve_plots.Curves(
+    "a cell with a name that takes two lines",
+    [np.arange(1, 4), np.array([1])],
+    [
+        {part: {m: np.linspace(0.3, 0.9, 3) for m in GUESSING} for part in ("train", "validation")},
+        {
+            part: {m: np.array([value]) for m in GUESSING}
+            for part, value in (("train", 9.0), ("validation", np.nan))
+        },
+    ],
+    [2, None],
+)
+
 PICTURES = {
+    "scores": lambda **style: study_plots.scores(SCORES, GUESSING, title="Scores", **style),
+    "curves": lambda **style: curve_plots.curves([TRAINING] * 2, GUESSING, title="Training", **style),
+    "confusions": lambda **style: confusion_plots.confusions(
+        {"one": np.eye(5), "two": np.diag([1, 1, 1, 1, 0])}, MOODS, title="Errors", **style
+    ),
     "distribution": lambda **style: plots.data_distribution(COUNTS, MOODS, **style),
     "curve": lambda **style: plots.curve(
         [1, 2, 3, 4], SERIES, label="Accuracy", best_epoch=4, chance=0.2, **style
     ),
-    "confusion": lambda **style: plots.confusion(np.eye(5) * 7, MOODS, normalise=False, **style),
-    "normalised": lambda **style: plots.confusion(np.diag([7, 7, 7, 7, 0]), MOODS, normalise=True, **style),
+    "confusion": lambda **style: confusion_plots.confusion(np.eye(5) * 7, MOODS, normalise=False, **style),
+    "normalised": lambda **style: confusion_plots.confusion(
+        np.diag([7, 7, 7, 7, 0]), MOODS, normalise=True, **style
+    ),
     "reliability": lambda **style: plots.reliability(BINS, **style),
     "series": lambda **style: feature_plots.feature_example("Wave", WAVES, MOODS, **style),
     "image": lambda **style: feature_plots.feature_example("Mel", IMAGES, MOODS, **style),
@@ -110,14 +136,39 @@ def test_the_best_epoch_is_marked():
 
 def test_confusion_shade_follows_the_count():
     matrix = np.array([[10, 0], [0, 10]])
-    png = plots.confusion(matrix, ("a", "b"), normalise=False)
+    png = confusion_plots.confusion(matrix, ("a", "b"), normalise=False)
     assert has_colour(png, plots.LIGHT.first)
-    flipped = plots.confusion(matrix[::-1], ("a", "b"), normalise=False)
+    flipped = confusion_plots.confusion(matrix[::-1], ("a", "b"), normalise=False)
     assert png != flipped
 
 
+def test_each_cell_has_its_own_matrix():
+    both = {"one": np.eye(2), "two": np.eye(2)[::-1]}
+    png = confusion_plots.confusions(both, ("a", "b"), title="t")
+    assert png != confusion_plots.confusions(both | {"two": np.eye(2)}, ("a", "b"), title="t")
+
+
+def test_approaches_differ_by_colour_and_mark():
+    png = pixels(study_plots.scores(SCORES[:2], GUESSING, title="t"))
+    for colour in ("#4477AA", "#EE6677"):
+        wanted = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)])
+        assert (np.abs(png - wanted).max(axis=-1) <= 4).sum() > 20
+    one, other = (
+        study_plots.scores([study_plots.Score("x", k, {"accuracy": (0.5, None)})], GUESSING, title="t")
+        for k in (1, 2)
+    )
+    assert one != other
+
+
+def test_a_diverging_loss_does_not_press_the_others_flat():
+    # A run reaches 9; the scale ends at twice what guessing gives, 3.2.
+    margin = 0.04 * (3.2 - 0.3)
+    assert curve_plots.limits([TRAINING], "loss", 1.6) == pytest.approx((0.3 - margin, 3.2 + margin))
+    assert curve_plots.limits([TRAINING], "accuracy", 0.2)[1] > 9
+
+
 def test_normalised_rows_ignore_the_number_of_clips():
-    few, many = (plots.confusion(np.diag([n, n]), ("a", "b"), normalise=True) for n in (3, 300))
+    few, many = (confusion_plots.confusion(np.diag([n, n]), ("a", "b"), normalise=True) for n in (3, 300))
     assert few == many
 
 
@@ -130,7 +181,7 @@ def test_one_epoch_is_drawn():
     "name", [r"$\frac", "$x$", "a$b", r"\alpha", "悲しい", "\x1b[31m", "", "x" * 300, "\ud800"]
 )
 def test_any_name_can_be_drawn(name):
-    assert plots.confusion(np.eye(2), (name, "plain"), normalise=False).startswith(b"\x89PNG")
+    assert confusion_plots.confusion(np.eye(2), (name, "plain"), normalise=False).startswith(b"\x89PNG")
     example = FeatureExample({name: np.zeros(5)}, 10.0, unit=name)
     assert feature_plots.feature_example(name, example, (name, "plain"), note=name or "n").startswith(
         b"\x89PNG"
