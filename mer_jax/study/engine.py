@@ -23,6 +23,7 @@ from mer_jax.study.progress import Progress
 from mer_jax.training import loop
 
 RESULT = "result.json"
+EXAMPLES = "examples"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,15 +70,16 @@ def run(settings: StudyConfig, *, progress: bool = True) -> Path:
     with Progress(
         jobs_in_all=len(jobs), done_before=sum(job.done(out) for job in jobs), shown=progress
     ) as shown:
-        for features, group in _by_features(jobs, out):
+        for group in _by_features(jobs, out):
             array = _features(settings, catalog, group[0].cell, base, shown)
             for job in group:
                 shown.begin(job)
                 shown.end(job, _run_cell(settings, catalog, job, array, base))
-            del features
-    if not (out / "examples.npz").is_file():
+    if not (out / EXAMPLES / "examples.npz").is_file():
         num_samples = settings.of_cell(settings.chosen[0]).num_samples
-        feature_examples.write(out, catalog, rows=split.test, sr=settings.sr, num_samples=num_samples)
+        feature_examples.write(
+            out / EXAMPLES, catalog, rows=split.test, sr=settings.sr, num_samples=num_samples
+        )
     folder.write_json(out / "study.json", known | {"finished": folder.now()})
     study_report.write(out)
     for path in (out / "cache").glob("*.npz"):
@@ -95,13 +97,13 @@ def _jobs(settings: StudyConfig) -> Iterator[Job]:
                 yield Job(cell, fold, seed)
 
 
-def _by_features(jobs: list[Job], out: Path) -> Iterator[tuple[tuple[str, str], list[Job]]]:
+def _by_features(jobs: list[Job], out: Path) -> Iterator[list[Job]]:
     """What is left to do, cells that share their input together."""
     groups: dict[tuple[str, str], list[Job]] = {}
     for job in jobs:
         if not job.done(out):
             groups.setdefault((job.cell.features, job.cell.network), []).append(job)
-    yield from groups.items()
+    yield from groups.values()
 
 
 def _base(settings: StudyConfig) -> VGG19Base | None:
