@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mer_jax.evaluation import examples as _examples
-from mer_jax.evaluation import html, run_facts, run_folder, statistics
-from mer_jax.evaluation.run_folder import Run
+from mer_jax.evaluation import html, run_facts, run_folder, statistics, target_report
+from mer_jax.evaluation.run_folder import Run, TargetRun
 from mer_jax.evaluation.sections import Sections
 from mer_jax.evaluation.text_table import columns
 
@@ -35,7 +35,15 @@ def write(run_dir: Path | str) -> Path:
     from mer_jax.data.atomic import atomic_path
 
     run = run_folder.read(run_dir)
-    examples = _examples.read(run_dir)
+    page = _target_page(run) if isinstance(run, TargetRun) else _class_page(run)
+    target = run.path / "report.html"
+    with atomic_path(target) as temporary:
+        temporary.write_text(page.render(), encoding="utf-8")
+    return target
+
+
+def _class_page(run: Run) -> html.Page:
+    examples = _examples.read(run.path)
     note = SYNTHETIC if run.synthetic else ""
     page = html.Page(title=f"Run {run.name}", subtitle=run_facts.subtitle(run), label=note)
     sections = Sections(
@@ -49,10 +57,22 @@ def write(run_dir: Path | str) -> Path:
         sections.features(examples)
     sections.study()
     sections.facts()
-    target = run.path / "report.html"
-    with atomic_path(target) as temporary:
-        temporary.write_text(page.render(), encoding="utf-8")
-    return target
+    return page
+
+
+def _target_page(run: TargetRun) -> html.Page:
+    note = SYNTHETIC if run.synthetic else ""
+    page = html.Page(title=f"Run {run.name}", subtitle=target_report.subtitle(run), label=note)
+    span = target_report.interval(run)
+    sections = target_report.TargetSections(
+        path=run.path, classes=(), page=page, note=note, run=run, span=span
+    )
+    sections.headline()
+    sections.curves()
+    if run.task != "tags":
+        sections.scatter()
+    sections.facts()
+    return page
 
 
 def summary_table(run_dir: Path | str) -> str:
@@ -62,10 +82,15 @@ def summary_table(run_dir: Path | str) -> str:
         DataError: as :func:`write`.
     """
     run = run_folder.read(run_dir)
-    title = f"{html.printable(run.name)}: {html.printable(run_facts.subtitle(run))}"
+    said = target_report.subtitle(run) if isinstance(run, TargetRun) else run_facts.subtitle(run)
+    title = f"{html.printable(run.name)}: {html.printable(said)}"
     lines = [f"{title}  [{SYNTHETIC.upper()}]" if run.synthetic else title, ""]
-    rows = run_facts.score_rows(run, _intervals(run))
-    lines += columns(["score", "validation", "test", "95 % interval"], rows)
+    header = ["score", "validation", "test", "95 % interval"]
+    if isinstance(run, TargetRun):
+        lines += columns(header, target_report.score_rows(run, target_report.interval(run)))
+        names, rows = target_report.target_rows(run)
+        return "\n".join(line.rstrip() for line in [*lines, "", *columns(names, rows)])
+    lines += columns(header, run_facts.score_rows(run, _intervals(run)))
     lines += ["", *columns(["class", "precision", "recall", "F1", "clips"], run_facts.class_rows(run))]
     return "\n".join(line.rstrip() for line in lines)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mer_jax.evaluation.run_folder import Run
+from mer_jax.evaluation.run_folder import Run, RunRecord
 from mer_jax.evaluation.study_figures import StudyFigure
 
 UNDEFINED = "undefined"
@@ -120,7 +120,7 @@ def published_number(value: float) -> str:
     return f"{value:.2f}" if round(value, 2) == value else f"{value:.3f}"
 
 
-def fact_tables(run: Run) -> list[tuple[str, list[list[str]]]]:
+def fact_tables(run: RunRecord) -> list[tuple[str, list[list[str]]]]:
     """Everything ``facts.json`` records, as (title, rows of label and value); a contract entry that is absent says so."""
     facts = dict(run.facts)
     data = facts.pop("data")

@@ -18,9 +18,9 @@ from mer_jax.evaluation.bootstrap import Predictions
 _SAME_ACCURACY = 5e-5
 
 
-@dataclass(frozen=True)
-class Run:
-    """One training run.
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """What a run leaves whatever it was trained for.
 
     Attributes:
         path: the run folder.
@@ -28,9 +28,6 @@ class Run:
         facts: what was run on what (``facts.json``).
         epochs: one record an epoch, in order (``metrics.jsonl``).
         scores: part ("validation", "test") -> scores (``scores.json``).
-        classes: names of the classes.
-        labels: (clips,) true class of each clip of the test part.
-        probabilities: (clips, classes) of the test part.
         groups: (clips,) song or artist of each clip of the test part.
         synthetic: whether the data was composed by this project.
     """
@@ -40,9 +37,6 @@ class Run:
     facts: Mapping[str, Any]
     epochs: tuple[Mapping[str, Any], ...]
     scores: Mapping[str, Any]
-    classes: tuple[str, ...]
-    labels: np.ndarray
-    probabilities: np.ndarray
     groups: np.ndarray
     synthetic: bool
 
@@ -50,11 +44,6 @@ class Run:
     def name(self) -> str:
         """The name of the run folder."""
         return self.path.resolve().name
-
-    @property
-    def predictions(self) -> Predictions:
-        """What the model said about the test part."""
-        return Predictions(self.labels, self.probabilities, self.groups)
 
     @property
     def best_epoch(self) -> tuple[int, str]:
@@ -74,13 +63,50 @@ class Run:
         return curve(self.epochs, part, metric)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Run(RunRecord):
+    """A run that tells classes apart.
+
+    Attributes:
+        classes: names of the classes.
+        labels: (clips,) true class of each clip of the test part.
+        probabilities: (clips, classes) of the test part.
+    """
+
+    classes: tuple[str, ...]
+    labels: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def predictions(self) -> Predictions:
+        """What the model said about the test part."""
+        return Predictions(self.labels, self.probabilities, self.groups)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetRun(RunRecord):
+    """A run that predicts numbers or tags.
+
+    Attributes:
+        task: "valence_arousal", "targets" or "tags".
+        names: of the targets.
+        targets: (clips, targets) true values of the test part.
+        predictions: (clips, targets).
+    """
+
+    task: str
+    names: tuple[str, ...]
+    targets: np.ndarray
+    predictions: np.ndarray
+
+
 def curve(epochs: Sequence[Mapping[str, Any]], part: str, metric: str) -> np.ndarray:
     """(epochs,) one metric of one part by epoch; NaN where it was not recorded."""
     values = [(record.get(part) or {}).get(metric) for record in epochs]
     return np.array([np.nan if value is None else float(value) for value in values])
 
 
-def read(run_dir: Path | str) -> Run:
+def read(run_dir: Path | str) -> Run | TargetRun:
     """Read a run folder.
 
     Raises:
@@ -91,23 +117,54 @@ def read(run_dir: Path | str) -> Run:
         raise checks.DataError(path, "is not a folder", expected="a run folder written by training")
     facts = read_object(path / "facts.json", required=("data",))
     check_data(path / "facts.json", facts["data"])
-    results = read_object(path / "scores.json", required=("test",))
+    common: dict[str, Any] = {
+        "path": path,
+        "config": read_object(path / "config.json"),
+        "facts": facts,
+        "epochs": read_epochs(path / "metrics.jsonl"),
+        "scores": read_object(path / "scores.json", required=("test",)),
+        "synthetic": yes_or_no(path / "facts.json", facts["data"]["synthetic"]),
+    }
+    task = (facts.get("task") or {}).get("name", "classes")
+    return _read_classes(common) if task == "classes" else _read_targets(common, task)
+
+
+def _read_classes(common: dict[str, Any]) -> Run:
+    path: Path = common["path"]
     source = path / "predictions.npz"
     arrays = read_arrays(source, required=("groups", "labels", "probabilities", "classes"))
     run = Run(
-        path=path,
-        config=read_object(path / "config.json"),
-        facts=facts,
-        epochs=read_epochs(path / "metrics.jsonl"),
-        scores=results,
+        **common,
+        groups=arrays["groups"],
         classes=tuple(str(name) for name in arrays["classes"]),
         labels=arrays["labels"],
         probabilities=arrays["probabilities"],
-        groups=arrays["groups"],
-        synthetic=yes_or_no(path / "facts.json", facts["data"]["synthetic"]),
     )
-    check_classes(source, run.classes, path / "facts.json", facts["data"]["classes"])
-    check_scores(path / "scores.json", results["test"], source, run.predictions, run.classes)
+    check_classes(source, run.classes, path / "facts.json", run.facts["data"]["classes"])
+    check_scores(path / "scores.json", run.scores["test"], source, run.predictions, run.classes)
+    return run
+
+
+def _read_targets(common: dict[str, Any], task: str) -> TargetRun:
+    source = common["path"] / "predictions.npz"
+    arrays = read_arrays(source, required=("groups", "targets", "predictions", "names"))
+    run = TargetRun(
+        **common,
+        groups=arrays["groups"],
+        task=task,
+        names=tuple(str(name) for name in arrays["names"]),
+        targets=arrays["targets"],
+        predictions=arrays["predictions"],
+    )
+    shape = (len(run.groups), len(run.names))
+    if run.targets.shape != shape or run.predictions.shape != shape:
+        raise checks.DataError(
+            source,
+            f"holds targets of shape {run.targets.shape}",
+            expected=f"{shape}, as its groups and names",
+        )
+    if "per_target" not in run.scores["test"]:
+        raise checks.DataError(common["path"] / "scores.json", "has no test.per_target")
     return run
 
 

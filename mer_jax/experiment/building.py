@@ -33,7 +33,7 @@ def build_model(
         mer_jax.checks.CheckpointError: there are no weights for the base, or they cannot be used.
     """
     rngs = nnx.Rngs(settings.seed)
-    found = _features(settings, rngs)
+    found = build_features(settings, rngs)
     frontend = found.frontend
     if settings.network == "vgg19":
         base = load_base(settings) if base is None else base
@@ -55,7 +55,8 @@ def build_model(
     return EmotionModel(given, Normalizer(size), network, summary=found.summary)
 
 
-def _features(settings: ExperimentConfig, rngs: nnx.Rngs) -> FeatureSet:
+def build_features(settings: ExperimentConfig, rngs: nnx.Rngs) -> FeatureSet:
+    """The input of a configuration's network, of whatever kind it takes."""
     kind = INPUTS[settings.network]
     options: dict[str, Any] = dict(settings.frontend.options)
     if kind == "vector":
@@ -72,7 +73,8 @@ def _of_backend(frontend: Frontend, backend: str) -> Frontend:
     if backend == "jax":
         return frontend
     if isinstance(frontend, Image):
-        return Image(Precomputed(frontend.frontend), colour_map=frontend.colour_map, size=frontend.size)
+        given = Precomputed(frontend.frontend)
+        return Image(given, colour_map=frontend.colour_map, scale=frontend.picture_scale, size=frontend.size)
     return Precomputed(frontend)
 
 

@@ -7,13 +7,14 @@ import jax
 import numpy as np
 from flax import nnx
 
-from mer_jax import features
 from mer_jax.config import ExperimentConfig
 from mer_jax.data import pipeline
 from mer_jax.data.catalog import Catalog
+from mer_jax.experiment import building
 from mer_jax.experiment.caching import CachedLoader, FeatureArray
 from mer_jax.frontends import backends
 from mer_jax.frontends.backends.handover import FeatureLoader
+from mer_jax.frontends.image import Image
 from mer_jax.models import EmotionModel
 from mer_jax.training import step
 from mer_jax.training.task import Task
@@ -23,13 +24,10 @@ def backend_function(settings: ExperimentConfig) -> backends.Compute | None:
     """From waveforms to the features of another backend; None where the model computes its own."""
     if settings.backend == "jax":
         return None
-    found = features.build(
-        settings.frontend.name,
-        sr=settings.sr,
-        options=settings.frontend.options,
-        rngs=nnx.Rngs(settings.seed),
-    )
-    return backends.compile_backend(settings.backend, found.frontend)
+    frontend = building.build_features(settings, nnx.Rngs(settings.seed)).frontend
+    # A picture is drawn by the model from the other backend's features.
+    sequence = frontend.frontend if isinstance(frontend, Image) else frontend
+    return backends.compile_backend(settings.backend, sequence)
 
 
 def waveform_loader(catalog: Catalog, rows: np.ndarray, settings: ExperimentConfig, *, train: bool) -> Any:

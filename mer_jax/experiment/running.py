@@ -79,7 +79,10 @@ def run(settings: ExperimentConfig, *, resume: bool = False, progress: bool = Tr
         results[part] = score(targets.truth(catalog, task, rows), found)
     _write_predictions(out / "predictions.npz", catalog, task, found, rows)
     folder.write_json(out / "scores.json", results)
-    feature_examples.write(out, catalog, rows=split.test, sr=settings.sr, num_samples=settings.num_samples)
+    if settings.task == "classes":
+        feature_examples.write(
+            out, catalog, rows=split.test, sr=settings.sr, num_samples=settings.num_samples
+        )
     known |= {
         "finished": folder.now(),
         "wall_s": round(time.perf_counter() - started, 3),

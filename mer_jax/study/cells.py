@@ -17,7 +17,8 @@ class Cell:
         title: what the table calls the features.
         features: a front-end by name.
         network: what learns from them.
-        architecture: of the recurrent network; "" for the others.
+        architecture: of the recurrent network; None for the others.
+        options: of the features, as pairs.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Cell:
     features: str
     network: Network
     architecture: Architecture | None = None
+    options: tuple[tuple[str, str], ...] = ()
 
     @property
     def network_title(self) -> str:
@@ -71,7 +73,8 @@ CELLS: tuple[Cell, ...] = (
     Cell("numbers-time_frequency", 2, "Time and frequency", "time_frequency", "dense"),
     Cell("picture-spectrogram", 3, "Linear spectrogram", "spectrogram", "vgg19"),
     Cell("picture-mel", 3, "Mel spectrogram", "mel", "vgg19"),
-    Cell("picture-cqt", 3, "CQT", "cqt", "vgg19"),
+    # The two differ in how loudness becomes brightness: in proportion, or in decibels.
+    Cell("picture-cqt", 3, "CQT", "cqt", "vgg19", options=(("scale", "range"),)),
     Cell("picture-log_cqt", 3, "Log-CQT", "log_cqt", "vgg19"),
     Cell("picture-chroma", 3, "Chroma (CQT)", "chroma", "vgg19"),
     Cell("picture-tempogram", 3, "Tempogram", "tempogram", "vgg19"),

@@ -84,7 +84,7 @@ class StudyConfig:
             fold=fold,
             folds=FOLDS,
             backend=self.backend,
-            frontend=FrontendConfig(cell.features),
+            frontend=FrontendConfig(cell.features, dict(cell.options)),
             network=cell.network,
             recurrent=recurrent,
             dense=self.dense,

@@ -99,10 +99,10 @@ def _jobs(settings: StudyConfig) -> Iterator[Job]:
 
 def _by_features(jobs: list[Job], out: Path) -> Iterator[list[Job]]:
     """What is left to do, cells that share their input together."""
-    groups: dict[tuple[str, str], list[Job]] = {}
+    groups: dict[tuple, list[Job]] = {}
     for job in jobs:
         if not job.done(out):
-            groups.setdefault((job.cell.features, job.cell.network), []).append(job)
+            groups.setdefault((job.cell.features, job.cell.options, job.cell.network), []).append(job)
     yield from groups.values()
 
 
@@ -124,7 +124,7 @@ def _features(
     """The input of a cell's network for every clip, from this study's cache if it is there."""
     config = settings.of_cell(cell)
     name = caching.key(
-        catalog.name, catalog.ids, settings.sr, settings.clip_s, cell.features, cell.network, settings.backend,
+        catalog.name, catalog.ids, settings.sr, settings.clip_s, cell.features, cell.options, cell.network, settings.backend,
         settings.vgg19.image_size, settings.base_init,
     )  # fmt: skip
     path = settings.out / "cache" / f"{name}.npz"

@@ -1,0 +1,190 @@
+"""The report of a run that predicts numbers or tags: scores of each target, curves, predictions against the truth, facts."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mer_jax.evaluation import html, plots, run_facts, target_scores
+from mer_jax.evaluation.canvas import LIGHT, Theme, add_legend, empty_figure, plain, style, to_png
+from mer_jax.evaluation.run_folder import TargetRun
+from mer_jax.evaluation.shared_sections import SharedSections
+
+# Key -> (name, axis label, value that guessing gives), in the order of the page.
+_NUMBERS = {
+    "pearson_r": ("Pearson r", "Pearson r (−1–1)", 0.0),
+    "r2": ("R²", "R² (at most 1)", 0.0),
+    "ccc": ("Concordance", "Concordance (−1–1)", 0.0),
+    "rmse": ("RMSE", "RMSE (units of the targets)", None),
+}
+_TAGS = {
+    "auc": ("AUC", "AUC, macro (0–1)", 0.5),
+    "average_precision": ("Average precision", "Average precision, macro (0–1)", None),
+    "f1": ("F1", "F1, macro (0–1)", None),
+}
+_MEAN_KEYS = {"f1": "macro_f1"}  # of a score whose mean over tags has another name
+_RESAMPLES = 1000
+
+
+def headline_score(run: TargetRun) -> str:
+    """The score that a run is judged by: correlation of numbers, area under the ROC curve of tags."""
+    return "auc" if run.task == "tags" else "pearson_r"
+
+
+def subtitle(run: TargetRun) -> str:
+    """The data set and the split in a line."""
+    data, facts = run.facts["data"], run.facts
+    parts = [str(data["name"]), f"{len(run.names)} {'tags' if run.task == 'tags' else 'numbers'}"]
+    parts.append(
+        f"{len(run.groups):,} test clips, fold {facts['fold']} of {facts['folds']}, seed {facts['seed']}"
+    )
+    return ", ".join(parts)
+
+
+def interval(run: TargetRun, *, seed: int = 0, level: float = 0.95) -> list[float] | None:
+    """Percentile bootstrap interval of :func:`headline_score`, resampling groups; None where it cannot be told."""
+    names, group = np.unique(run.groups, return_inverse=True)
+    if len(names) < 2:
+        return None
+    rng = np.random.default_rng(seed)
+    rows_of = [np.flatnonzero(group == k) for k in range(len(names))]
+    found = []
+    for _ in range(_RESAMPLES):
+        rows = np.concatenate([rows_of[k] for k in rng.integers(0, len(names), len(names))])
+        value = _score(run, run.targets[rows], run.predictions[rows])[headline_score(run)]
+        if value is not None:
+            found.append(value)
+    if not found:
+        return None
+    return np.percentile(found, [50 * (1 - level), 50 * (1 + level)]).tolist()
+
+
+def _score(run: TargetRun, targets: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
+    if run.task == "tags":
+        return target_scores.tags(targets, predictions, run.names)
+    return target_scores.regression(targets, predictions, run.names)
+
+
+def score_rows(run: TargetRun, span: Sequence[float] | None) -> list[list[str]]:
+    """Rows of name, validation, test, interval."""
+    rows = []
+    for key, (name, _, _) in (_TAGS if run.task == "tags" else _NUMBERS).items():
+        mean = _MEAN_KEYS.get(key, key)
+        values = [run_facts.number(run.scores.get(part, {}).get(mean)) for part in ("validation", "test")]
+        shown = f"{span[0]:.3f}–{span[1]:.3f}" if span and key == headline_score(run) else ""
+        rows.append([name, *values, shown])
+    return rows
+
+
+def target_rows(run: TargetRun) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the scores of each target on the test part."""
+    shown = _TAGS if run.task == "tags" else _NUMBERS
+    header = ["Tag" if run.task == "tags" else "Target", *(name for name, _, _ in shown.values())]
+    rows = [
+        [name, *(run_facts.number(run.scores["test"]["per_target"][name][key]) for key in shown)]
+        for name in run.names
+    ]
+    return header, rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetSections(SharedSections):
+    """The sections of the page of one run.
+
+    Attributes:
+        run: the run.
+        span: interval of the headline score, or None.
+    """
+
+    run: TargetRun
+    span: list[float] | None
+
+    def headline(self) -> None:
+        """Scores of the test part, large, then of both parts, then of each target."""
+        rows = score_rows(self.run, self.span)
+        tiles = [(name, value, f"95 %: {span}" if span else "test part") for name, _, value, span in rows]
+        table = self.page.table(
+            "Scores on validation and test part, means over targets",
+            ["Score", "Validation", "Test", "95 % interval (test)"],
+            rows,
+            align="lrrr",
+        )
+        header, each = target_rows(self.run)
+        by_target = self.page.table(
+            "Each target of the test part", header, each, align="l" + "r" * (len(header) - 1)
+        )
+        note = (
+            f"{len(self.run.groups):,} test clips of {len(np.unique(self.run.groups)):,} groups. Interval: percentile "
+            f"bootstrap over groups, {_RESAMPLES:,} resamples: the spread over songs for this one trained model."
+        )
+        self.page.section(
+            "Scores",
+            html.tiles(tiles),
+            html.gallery([table, by_target]),
+            html.paragraph(note, class_="note"),
+        )
+
+    def curves(self) -> None:
+        """Loss and scores by epoch."""
+        epochs = [int(record["epoch"]) for record in self.run.epochs]
+        best, how = self.run.best_epoch
+        shown = _TAGS if self.run.task == "tags" else _NUMBERS
+        wanted = {"loss": ("Loss", "Loss", None)} | {_MEAN_KEYS.get(k, k): v for k, v in shown.items()}
+        figures = []
+        for metric, (title, label, chance) in wanted.items():
+            series = {part: self.run.curve(part, metric) for part in ("train", "validation")}
+            series = {part: values for part, values in series.items() if not np.isnan(values).all()}
+            if not series:
+                continue
+
+            def draw(series=series, title=title, label=label, chance=chance, **look) -> bytes:
+                return plots.curve(
+                    epochs, series, title=title, label=label, best_epoch=best, chance=chance, **look
+                )
+
+            caption = f"{title} by epoch: {' and '.join(series)}."
+            figures.append(self.picture(f"curve_{metric}", draw, alt=caption, caption=caption))
+        note = f"Best epoch: {best} of {epochs[-1]} ({how})."
+        self.page.section("Training", html.gallery(figures), html.paragraph(note, class_="note"))
+
+    def scatter(self) -> None:
+        """Predictions against the truth, a panel for each target."""
+        caption = "Predicted against true values of the test part, a point for each clip; on the line both are equal."
+        figure = self.picture(
+            "predictions", lambda **look: scatter(self.run, **look), alt=caption, caption=caption, wide=True
+        )
+        self.page.section("Predictions", html.gallery([figure]))
+
+    def facts(self) -> None:
+        """How the run came about."""
+        tables = [
+            self.page.table(title, ["Fact", "Value"], rows, align="ll")
+            for title, rows in run_facts.fact_tables(self.run)
+        ]
+        self.page.section("Run", html.gallery(tables))
+        self.page.section("Configuration", html.code_block(json.dumps(self.run.config, indent=2)))
+
+
+def scatter(run: TargetRun, *, theme: Theme = LIGHT, note: str = "") -> bytes:
+    """Predicted against true values of each target."""
+    columns = min(3, len(run.names))
+    rows = -(-len(run.names) // columns)
+    figure = empty_figure("Predicted against true values", theme, note, height_in=0.4 + 2.2 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for panel in panels[len(run.names) :]:
+        panel.set_visible(False)
+    for k, (panel, name) in enumerate(zip(panels, run.names, strict=False)):
+        style(panel, theme)
+        true, found = run.targets[:, k], run.predictions[:, k]
+        low, high = min(true.min(), found.min()), max(true.max(), found.max())
+        panel.plot(
+            [low, high], [low, high], color=theme.muted, linewidth=1, linestyle="dotted", label="equal"
+        )
+        panel.plot(true, found, ".", color=theme.first, markersize=4, alpha=0.6, label="clip")
+        panel.set_title(plain(name), fontsize=9, color=theme.ink)
+        panel.set_xlabel("true")
+        panel.set_ylabel("predicted")
+    add_legend(panels[0], theme)
+    return to_png(figure)
