@@ -43,7 +43,7 @@ def write(out: Path | str) -> Path:
     table = study_table.compute(study)
     note = SYNTHETIC if study.synthetic else ""
     page = html.Page(
-        title=f"Study {study.path.resolve().name}", subtitle=study_facts.subtitle(study), label=note
+        title=f"Three approaches on {study.data_name}", subtitle=study_facts.subtitle(study), label=note
     )
     sections = StudySections(path=study.path, classes=study.classes, page=page, note=note, table=table)
     sections.headline()
@@ -70,9 +70,7 @@ def summary_table(out: Path | str) -> str:
     """
     study = study_folder.read(out)
     table = study_table.compute(study)
-    title = (
-        f"Study {html.printable(study.path.resolve().name)}: {html.printable(study_facts.subtitle(study))}"
-    )
+    title = f"Three approaches: {html.printable(study_facts.subtitle(study))}"
     lines = [f"{title}  [{SYNTHETIC.upper()}]" if study.synthetic else title, ""]
     names = [name for name, _ in study_facts.NAMES.values()]
     header = [

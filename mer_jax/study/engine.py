@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from mer_jax.training import loop
 
 RESULT = "result.json"
 EXAMPLES = "examples"
+CACHE = "cache"  # features, until the study is finished
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,8 +84,7 @@ def run(settings: StudyConfig, *, progress: bool = True) -> Path:
         )
     folder.write_json(out / "study.json", known | {"finished": folder.now()})
     study_report.write(out)
-    for path in (out / "cache").glob("*.npz"):
-        path.unlink()
+    shutil.rmtree(out / CACHE, ignore_errors=True)
     if progress:
         print(study_report.summary_table(out))
         print(f"report: {out / 'report.html'}")
@@ -127,7 +128,7 @@ def _features(
         catalog.name, catalog.ids, settings.sr, settings.clip_s, cell.features, cell.options, cell.network, settings.backend,
         settings.vgg19.image_size, settings.base_init,
     )  # fmt: skip
-    path = settings.out / "cache" / f"{name}.npz"
+    path = settings.out / CACHE / f"{name}.npz"
     array = caching.load(path)
     if array is not None:
         return array
