@@ -51,8 +51,8 @@ def per_clip(fn: Callable[..., Any], *arrays: jax.Array, core_ndim: int = 1) -> 
     return jax.tree.map(lambda x: x.reshape(lead + x.shape[1:]), out)
 
 
-def busy(*buffers: jax.Array) -> jax.Array:
-    """Return 0, to be added to the index at which a result is written; it keeps ``buffers`` reserved until then (on a CPU).
+def busy(buffer: jax.Array) -> jax.Array:
+    """Return 0, to be added to the index at which a result is written; it keeps ``buffer`` reserved until then (on a CPU).
 
     XLA runs the operations of a program side by side where neither reads nor writes what the other writes. But it plans
     memory as if they ran one after the other: the second FFT of a loop's turn gets the buffer that the first has just read,
@@ -60,11 +60,10 @@ def busy(*buffers: jax.Array) -> jax.Array:
     the end of its life behind the last of them. It is a matter of speed alone.
 
     Args:
-        *buffers: real arrays of at least one element, made on the way to the result that is written.
+        buffer: a real array of at least one element, made on the way to the result that is written.
 
     >>> int(busy(jax.numpy.ones((2, 2))))
     0
     """
     # Nothing is larger than infinity, but the compiler does not look that far.
-    larger = [x[(0,) * x.ndim] > jnp.inf for x in buffers]
-    return sum((x.astype(jnp.int32) for x in larger), start=jnp.zeros((), jnp.int32))
+    return (buffer[(0,) * buffer.ndim] > jnp.inf).astype(int)
