@@ -7,6 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+
+# Independent FFTs in one turn of a CPU loop. XLA's executor hands work to another core only while more than eight operations
+# are ready to run, so eight or fewer stay on one core (measured: 1, 2, 4, 8); from twelve on both cores are busy.
+FFTS_PER_TURN = 12
 
 
 def platform() -> str:
@@ -22,7 +27,7 @@ def per_clip(fn: Callable[..., Any], *arrays: jax.Array, core_ndim: int = 1) -> 
 
     On a CPU clips take turns in one loop. Two loops over half the clips each do not run side by side: XLA gives both the same
     temporary buffers, which makes the second wait for the first (measured with jax 0.10.2 and 0.11.2). Operations inside one
-    turn do, so ``fn`` should not hold several large FFTs that do not depend on each other (see
+    turn do (see :func:`busy`), so ``fn`` should not hold several large FFTs that do not depend on each other (see
     :func:`mer_jax.signal.spectra.rows_per_step`).
 
     Args:
@@ -44,3 +49,21 @@ def per_clip(fn: Callable[..., Any], *arrays: jax.Array, core_ndim: int = 1) -> 
     in_turn = platform() == "cpu" and flat[0].shape[0] != 1
     out = jax.lax.map(lambda clip: fn(*clip), tuple(flat)) if in_turn else jax.vmap(fn)(*flat)
     return jax.tree.map(lambda x: x.reshape(lead + x.shape[1:]), out)
+
+
+def busy(buffer: jax.Array) -> jax.Array:
+    """Return 0, to be added to the index at which a result is written; it keeps ``buffer`` reserved until then (on a CPU).
+
+    XLA runs the operations of a program side by side where neither reads nor writes what the other writes. But it plans
+    memory as if they ran one after the other: the second FFT of a loop's turn gets the buffer that the first has just read,
+    and so waits for it; the third waits for the second. An index that depends on a buffer, though never on its values, puts
+    the end of its life behind the last of them. It is a matter of speed alone.
+
+    Args:
+        buffer: a real array of at least one element, made on the way to the result that is written.
+
+    >>> int(busy(jax.numpy.ones((2, 2))))
+    0
+    """
+    # Nothing is larger than infinity, but the compiler does not look that far.
+    return (buffer[(0,) * buffer.ndim] > jnp.inf).astype(int)

@@ -15,7 +15,7 @@ from jax import lax
 
 from mer_jax._shapes import Array, Float
 from mer_jax.signal import framing
-from mer_jax.signal.platform import platform
+from mer_jax.signal.platform import FFTS_PER_TURN, busy, platform
 
 #: Maps the spectra of some frames, complex (rows, bins), to one array or a pytree of arrays (rows, features).
 SpectrumFn = Callable[[jax.Array], Any]
@@ -25,13 +25,13 @@ _SIMD_ROWS = 8 if _machine.machine().lower() in ("x86_64", "amd64") else 4
 
 
 def rows_per_step(n_fft: int, itemsize: int) -> int:
-    """Frames that one step of the CPU loop transforms.
+    """Frames that one FFT in a CPU loop may transform.
 
     As many as keep the FFT on the thread that calls it. From jax 0.11 on a larger FFT is split over XLA's thread pool and
     waits for its parts while it occupies one of the pool's threads: as many such FFTs as there are threads, from one program
     or from several, wait for each other for ever (seen with 4 on 2 cores; openxla/xla #46347). The library splits an FFT of
-    1000 points or more from two full vectors of rows on, a shorter one from eight. Small steps cost nothing: they never leave
-    the L2 cache.
+    1000 points or more from two full vectors of rows on, a shorter one from eight. Small FFTs cost nothing: their rows never
+    leave the L2 cache.
     """
     vector = _SIMD_ROWS * 4 // itemsize
     return vector if n_fft >= 1000 else 4 * vector
@@ -70,7 +70,7 @@ def map_spectra(
     def section(y: jax.Array, start: int, stop: int) -> jax.Array:
         return framing.padded_section(y, start, stop, half=half, mode=pad_mode)
 
-    run = _map_in_steps if platform() == "cpu" else _map_whole
+    run = _map_in_turns if platform() == "cpu" else _map_whole
     out = run(fn, clips, window, section, hop_length, frames)
     return jax.tree.map(lambda x: x.reshape(*lead, *x.shape[1:]), out)
 
@@ -91,7 +91,7 @@ def _map_whole(
     return jax.tree.map(lambda x: x.reshape(clips.shape[0], frames, -1).swapaxes(-1, -2), out)
 
 
-def _map_in_steps(
+def _map_in_turns(
     fn: SpectrumFn,
     clips: jax.Array,
     window: jax.Array,
@@ -99,45 +99,62 @@ def _map_in_steps(
     hop_length: int,
     frames: int,
 ) -> Any:
-    """A few frames at a time, clip after clip, each result written to its place.
+    """Some frames a turn, clip after clip, each result written to its place.
 
-    Consecutive steps share ``n_fft - hop_length`` samples; the loop carries them over (rather than slicing the clip at a
-    moving index) so that the reverse pass adds up gradients of those samples only, not of the whole clip, in every step.
+    A turn is cut into :data:`~mer_jax.signal.platform.FFTS_PER_TURN` FFTs that do not wait for each other, so that all cores
+    take part. Consecutive turns share ``n_fft - hop_length`` samples; the loop carries them over (rather than slicing the clip
+    at a moving index) so that the reverse pass adds up gradients of those samples only, not of the whole clip, in every turn.
     """
     n_fft = window.shape[-1]
-    step = min(frames, rows_per_step(n_fft, clips.dtype.itemsize))
-    full, rest = divmod(frames, step)
+    # No more than a vector of rows: a turn is laid out frame by frame in the program, which should not grow.
+    rows = min(frames, rows_per_step(n_fft, clips.dtype.itemsize), _SIMD_ROWS * 4 // clips.dtype.itemsize)
+    turn = min(frames, FFTS_PER_TURN * rows)
+    full, rest = divmod(frames, turn)
     overlap = max(0, n_fft - hop_length)
-    fresh = step * hop_length  # samples that a step adds to those carried over
+    fresh = turn * hop_length  # samples that a turn adds to those carried over
+    hops_per_frame = -(-n_fft // hop_length)
 
-    def spectra(samples: jax.Array, rows: int) -> jax.Array:
-        # Row by row into a buffer: each is one contiguous, vectorised copy, whatever the hop.
-        buffer = jnp.zeros((rows, n_fft), samples.dtype)
-        for row in range(rows):
-            start = row * hop_length
-            buffer = buffer.at[row].set(samples[start : start + n_fft] * window)
-        return jnp.fft.rfft(buffer)
+    def cut(samples: jax.Array, first: int, count: int) -> jax.Array:
+        # Few long, vectorised copies: hop by hop of all frames, or frame by frame where a frame has more hops than these.
+        buffer = jnp.zeros((count, n_fft), samples.dtype)
+        if hops_per_frame < count:
+            hops = framing.fit(samples, -(-samples.shape[0] // hop_length) * hop_length)
+            hops = hops.reshape(-1, hop_length)[first:]
+            for k in range(hops_per_frame):
+                part = slice(k * hop_length, min(n_fft, (k + 1) * hop_length))
+                new = hops[k : k + count, : part.stop - part.start] * window[None, part]
+                buffer = buffer.at[:, part].set(new)
+        else:
+            for row in range(count):
+                start = (first + row) * hop_length
+                buffer = buffer.at[row].set(samples[start : start + n_fft] * window)
+        return buffer
+
+    def one_turn(out: Any, samples: jax.Array, clip: jax.Array, frame: jax.Array | int, count: int) -> Any:
+        for first in range(0, count, rows):
+            windowed = cut(samples, first, min(rows, count - first))
+            features = fn(jnp.fft.rfft(windowed))
+            out = _write(out, features, clip, frame + first + busy(windowed))
+        return out
 
     def one_clip(out: Any, indexed: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
         index, clip = indexed
 
-        def one_step(carry: tuple[jax.Array, Any], block: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
+        def next_turn(carry: tuple[jax.Array, Any], block: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
             tail, out = carry
             number, new = block
             samples = jnp.concatenate([tail, new])
-            out = _write(out, fn(spectra(samples, step)), index, number * step)
-            return (samples[fresh:], out), None
+            return (samples[fresh:], one_turn(out, samples, index, number * turn, turn)), None
 
         blocks = section(clip, overlap, overlap + full * fresh).reshape(full, fresh)
-        (tail, out), _ = lax.scan(one_step, (section(clip, 0, overlap), out), (jnp.arange(full), blocks))
+        (tail, out), _ = lax.scan(next_turn, (section(clip, 0, overlap), out), (jnp.arange(full), blocks))
         if rest:
             last = section(clip, overlap + full * fresh, overlap + full * fresh + rest * hop_length)
-            samples = jnp.concatenate([tail, last])
-            out = _write(out, fn(spectra(samples, rest)), index, full * step)
+            out = one_turn(out, jnp.concatenate([tail, last]), index, full * turn, rest)
         return out, None
 
     shapes = jax.eval_shape(
-        fn, jax.ShapeDtypeStruct((step, 1 + n_fft // 2), jnp.result_type(clips.dtype, jnp.complex64))
+        fn, jax.ShapeDtypeStruct((rows, 1 + n_fft // 2), jnp.result_type(clips.dtype, jnp.complex64))
     )
     empty = jax.tree.map(lambda s: jnp.zeros((clips.shape[0], s.shape[1], frames), s.dtype), shapes)
     out, _ = lax.scan(one_clip, empty, (jnp.arange(clips.shape[0]), clips))

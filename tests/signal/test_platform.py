@@ -6,7 +6,7 @@ from jax import export
 from signal_contract import rel_l2
 
 from mer_jax import signal
-from mer_jax.signal.platform import per_clip, platform
+from mer_jax.signal.platform import busy, per_clip, platform
 
 
 def centred(clip):
@@ -62,3 +62,8 @@ def test_a_program_exported_for_any_batch_gives_the_same(rng, function):
     )
     y = rng.standard_normal((3, 3000)).astype(np.float32)
     assert rel_l2(exported.call(y), function(y)) < 1e-6
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, np.inf, -np.inf, np.nan])
+def test_a_busy_buffer_moves_no_index(value):
+    assert int(jax.jit(busy)(jnp.full((2, 3), value))) == 0
