@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-# Independent FFTs in one turn of a CPU loop. XLA's executor hands work to another core only while more than eight operations
-# are ready to run, so eight or fewer stay on one core (measured: 1, 2, 4, 8); from twelve on both cores are busy.
+# Independent FFTs in one turn of a CPU loop. XLA's executor hands work to another core (to four at most) only while more than
+# eight operations are ready to run (`kSplitThreshold` in xla/backends/cpu/runtime/thunk.h).
 FFTS_PER_TURN = 12
 
 
