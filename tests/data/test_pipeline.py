@@ -19,6 +19,7 @@ SHAPES = {
     "length": ((5,), np.int32),
     "label": ((5,), np.int32),
     "valence_arousal": ((5, 2), np.float32),
+    "target": ((5, 0), np.float32),
     "index": ((5,), np.int32),
     "weight": ((5,), np.float32),
 }

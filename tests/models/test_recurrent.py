@@ -153,13 +153,13 @@ def test_dropout_takes_its_key_from_the_call(rng):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"architecture": "cnn_bilstn"}, r"model\.architecture.*did you mean 'cnn_bilstm'"),
-        ({"pool": "max"}, r"model\.pool"),
-        ({"conv_filters": 0}, r"model\.conv_filters"),
-        ({"lstm_units": -1}, r"model\.lstm_units"),
-        ({"dropout": 1.0}, r"model\.dropout"),
-        ({"dropout": float("nan")}, r"model\.dropout"),
-        ({"architecture": "cnn", "pool": "last"}, r"model\.pool.*no state"),
+        ({"architecture": "cnn_bilstn"}, r"recurrent\.architecture.*did you mean 'cnn_bilstm'"),
+        ({"pool": "max"}, r"recurrent\.pool"),
+        ({"conv_filters": 0}, r"recurrent\.conv_filters"),
+        ({"lstm_units": -1}, r"recurrent\.lstm_units"),
+        ({"dropout": 1.0}, r"recurrent\.dropout"),
+        ({"dropout": float("nan")}, r"recurrent\.dropout"),
+        ({"architecture": "cnn", "pool": "last"}, r"recurrent\.pool.*no state"),
     ],
 )
 def test_configuration_is_checked(options, message):

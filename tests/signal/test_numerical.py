@@ -101,7 +101,7 @@ def test_half_precision_is_computed_in_float32():
 
 def test_statistics_see_no_spectrogram_of_the_batch():
     """Memory does not grow with the batch: no array of the program is as large as all magnitudes together."""
-    batch, samples = 16, SR
+    batch, samples = 64, SR
     shape = jax.ShapeDtypeStruct((batch, samples), jnp.float32)
     compiled = jax.jit(signal.numerical_features).lower(shape).compile()
     magnitudes = batch * 1025 * (1 + samples // 512) * 4
