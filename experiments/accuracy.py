@@ -1,114 +1,35 @@
 """Accuracy on real music: EMOPIA (four quadrants) and Emotify (nine felt emotions), from audio, as docs/accuracy.md says.
 
-    python experiments/accuracy.py --emopia-dir EMOPIA --emotify-dir EMOTIFY --out accuracy.json      # 20 minutes on 2 cores
+    python experiments/accuracy.py --emopia-dir EMOPIA --emotify-dir EMOTIFY --out accuracy.json      # half an hour on 2 cores
 
 ``EMOPIA`` holds ``audio/Q1_<song>_<n>.ogg``; ``EMOTIFY`` holds ``audio/<genre>_<number>.ogg`` and ``data.csv`` with one row a
 vote. Either may be left out. Prints each fold, and writes scores, intervals, choices, versions and machine as JSON.
 """
 
-import csv
 import json
 import sys
 import time
-from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import tyro
+from accuracy_data import EMOTIONS, QUADRANTS, Clips, emopia, emotify
 from accuracy_models import CANDIDATES, is_labels
-from emopia_manifest import song_and_quadrant
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
 
-from mer_jax import audio, checks
+from mer_jax import checks
 from mer_jax.data.splits import VALIDATION_FOLDS
 from mer_jax.evaluation import scores, statistics
 from mer_jax.evaluation.bootstrap import Predictions
-from mer_jax.features.musical import MusicalFeatures, MusicalStatistics
 from mer_jax.machine import describe_machine, describe_versions, load_average
 
-SR, FOLDS, BATCH, RESAMPLES = 22050, 10, 16, 2000
-QUADRANTS = ("Q1", "Q2", "Q3", "Q4")
-EMOTIONS = (
-    *("amazement", "solemnity", "tenderness", "nostalgia", "calmness"),
-    *("power", "joyful_activation", "tension", "sadness"),
-)
-# Emotify numbers its tracks through: the file number starts again in each genre.
-GENRES = {"classical": 0, "rock": 100, "electronic": 200, "pop": 300}
+FOLDS, RESAMPLES = 10, 2000
+SEEDS = (0, 1)
 
-
-@dataclass(frozen=True)
-class Clips:
-    """A data set.
-
-    Attributes:
-        name: of the data set.
-        vectors: (clips, features).
-        feature_names: of the columns.
-        goals: (clips,) classes, or (clips, targets) numbers.
-        strata: (clips,) what folds are stratified by.
-        groups: (clips,) what no fold may cut.
-        features_s: seconds that decoding and features took.
-    """
-
-    name: str
-    vectors: np.ndarray
-    feature_names: tuple[str, ...]
-    goals: np.ndarray
-    strata: np.ndarray
-    groups: np.ndarray
-    features_s: float
-
-
-def emopia(folder: Path) -> Clips:
-    """Clips, quadrants and songs of EMOPIA."""
-    files = _audio_files(folder)
-    songs, quadrants = zip(*(song_and_quadrant(path.stem) for path in files), strict=True)
-    labels = np.array([QUADRANTS.index(quadrant) for quadrant in quadrants])
-    return _clips("EMOPIA", files, 15.0, labels, labels, np.array(songs))
-
-
-def emotify(folder: Path) -> Clips:
-    """Tracks, mean votes and genres of Emotify."""
-    votes: dict[int, list[list[float]]] = defaultdict(list)
-    with open(folder / "data.csv", newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file, skipinitialspace=True):
-            votes[int(row["track id"])].append([float(row[emotion]) for emotion in EMOTIONS])
-    files = _audio_files(folder)
-    genres, numbers = zip(*(path.stem.split("_") for path in files), strict=True)
-    ids = [GENRES[genre] + int(number) for genre, number in zip(genres, numbers, strict=True)]
-    targets = np.array([np.mean(votes[track], axis=0) for track in ids])
-    return _clips("Emotify", files, 30.0, targets, np.array(genres), np.array([path.stem for path in files]))
-
-
-def _audio_files(folder: Path) -> list[Path]:
-    files = sorted(p for p in (folder / "audio").glob("*") if p.suffix.lower() in audio.AUDIO_EXTENSIONS)
-    if not files:
-        raise checks.DataError(folder, "holds no audio", expected="files in a folder named audio")
-    return files
-
-
-def _clips(
-    name: str, files: list[Path], clip_s: float, goals: np.ndarray, strata: np.ndarray, groups: np.ndarray
-) -> Clips:
-    frontend = MusicalFeatures(sr=SR)
-    summary = MusicalStatistics(frontend.feature_names, frame_rate_hz=frontend.frame_rate_hz)
-    compiled = jax.jit(lambda waveforms, mask: summary(frontend(waveforms), mask))
-    num_samples = int(clip_s * SR)
-    started, found = time.perf_counter(), []
-    for first in range(0, len(files), BATCH):
-        waveforms, lengths = np.zeros((BATCH, num_samples), np.float32), np.ones(BATCH, int)
-        for row, path in enumerate(files[first : first + BATCH]):
-            y = np.asarray(audio.load(path, sr=SR)[0])[:num_samples]
-            waveforms[row, : len(y)], lengths[row] = y, len(y)
-        vectors = compiled(waveforms, frontend.frame_mask(lengths, num_samples))
-        found.append(np.asarray(vectors, np.float64)[: len(files) - first])
-    seconds = time.perf_counter() - started
-    print(f"{name}: {len(files)} clips, {summary.num_features} features, {seconds:.0f} s")
-    return Clips(name, np.concatenate(found), summary.feature_names, goals, strata, groups, seconds)
+#: Out-of-fold predictions by model, one entry a seed.
+Runs = dict[str, list[np.ndarray]]
 
 
 def folds(
@@ -167,79 +88,140 @@ def cross_validate(clips: Clips, seed: int) -> tuple[dict[str, np.ndarray], list
             shape = (len(clips.goals), predictions.shape[1])
             out.setdefault(name, np.zeros(shape))[test] = predictions
         of_test = score(clips.goals[test], found["chosen"])
-        print(f"{clips.name}, seed {seed}, fold {number}: {best} is chosen, {of_test:.3f}", flush=True)
+        print(
+            f"{clips.name}, {clips.feature_set}, seed {seed}, fold {number}: {best} is chosen, {of_test:.3f}",
+            flush=True,
+        )
     return out, choices
 
 
-def evaluate(clips: Clips, seeds: tuple[int, ...]) -> dict[str, Any]:
-    """Scores of everything under all seeds, with intervals over groups."""
+def evaluate(clips: Clips) -> tuple[dict[str, Any], Runs]:
+    """Scores of everything under all seeds, with intervals over groups; and the predictions."""
     started = time.perf_counter()
-    runs, choices = zip(*(cross_validate(clips, seed) for seed in seeds), strict=True)
+    found, choices = zip(*(cross_validate(clips, seed) for seed in SEEDS), strict=True)
+    runs: Runs = {name: [of_seed[name] for of_seed in found] for name in found[0]}
+    seconds = time.perf_counter() - started
     describe = _classification if is_labels(clips.goals) else _regression
-    return {
+    result = {
         "data": clips.name,
+        "feature_set": clips.feature_set,
+        "features": len(clips.feature_names),
         "clips": len(clips.goals),
         "groups": len(np.unique(clips.groups)),
-        "features": len(clips.feature_names),
         "folds": FOLDS,
-        "seeds": list(seeds),
+        "seeds": list(SEEDS),
         "features_s": round(clips.features_s, 1),
-        "models_s": round(time.perf_counter() - started, 1),
-        "choices": {str(seed): list(chosen) for seed, chosen in zip(seeds, choices, strict=True)},
-        "scores": {name: describe(clips, [run[name] for run in runs]) for name in runs[0]},
+        "models_s": round(seconds, 1),
+        "choices": {str(seed): list(chosen) for seed, chosen in zip(SEEDS, choices, strict=True)},
+        "scores": {name: describe(clips, run) for name, run in runs.items()},
     }
+    return result, runs
 
 
-def _classification(clips: Clips, runs: list[np.ndarray]) -> dict[str, Any]:
-    found = [scores.compute(clips.goals, run, QUADRANTS) for run in runs]
+def _classification(clips: Clips, run: list[np.ndarray]) -> dict[str, Any]:
+    found = [scores.compute(clips.goals, one, QUADRANTS) for one in run]
     names = ("accuracy", "macro_f1", "mcc", "auc", "brier", "ece")
-    parts = [Predictions(clips.goals, run, clips.groups) for run in runs]
     return {
         "mean": {name: float(np.mean([one[name] for one in found])) for name in names},
         "seeds": [{name: float(one[name]) for name in names} for one in found],
-        "interval": statistics.bootstrap_intervals(parts, num_resamples=RESAMPLES),
+        "interval": statistics.bootstrap_intervals(_parts(clips, run), num_resamples=RESAMPLES),
         "confusion": np.sum([one["confusion"] for one in found], axis=0).tolist(),
     }
 
 
-def _regression(clips: Clips, runs: list[np.ndarray]) -> dict[str, Any]:
-    rng = np.random.default_rng(0)
-    drawn = []
-    for _ in range(RESAMPLES):
-        rows = rng.integers(len(clips.goals), size=len(clips.goals))  # a track is a group of its own
-        drawn.append(np.mean([score(clips.goals[rows], run[rows]) for run in runs]))
-    each = np.mean([correlations(clips.goals, run) for run in runs], axis=0)
+def _regression(clips: Clips, run: list[np.ndarray]) -> dict[str, Any]:
+    each = np.mean([correlations(clips.goals, one) for one in run], axis=0)
+    interval = np.percentile(_resampled(clips, run), [2.5, 97.5]).tolist()
     return {
         "mean": {"pearson_r": float(each.mean())},
-        "seeds": [{"pearson_r": score(clips.goals, run)} for run in runs],
-        "interval": {"pearson_r": np.percentile(drawn, [2.5, 97.5]).tolist(), "num_resamples": RESAMPLES},
+        "seeds": [{"pearson_r": score(clips.goals, one)} for one in run],
+        "interval": {"pearson_r": interval, "num_resamples": RESAMPLES, "num_groups": len(clips.goals)},
         "targets": dict(zip(EMOTIONS, each.tolist(), strict=True)),
     }
+
+
+def compare(clips: Clips, first: Runs, second: Runs) -> dict[str, Any]:
+    """What the first feature set scores more than the second, model by model: paired bootstrap over groups."""
+    out: dict[str, Any] = {}
+    for name in first:
+        if is_labels(clips.goals):
+            parts = [_parts(clips, runs[name]) for runs in (first, second)]
+            found = statistics.paired_difference(*parts, metrics=("accuracy",))["accuracy"]
+            assert found is not None  # there are hundreds of groups
+            out[name] = {"difference": found.value, "interval": [found.low, found.high], "p": found.p_value}
+            continue
+        value = np.mean([score(clips.goals, one) for one in first[name]]) - np.mean(
+            [score(clips.goals, one) for one in second[name]]
+        )
+        drawn = _resampled(clips, first[name]) - _resampled(clips, second[name])
+        out[name] = {
+            "difference": float(value),
+            "interval": np.percentile(drawn, [2.5, 97.5]).tolist(),
+            "p": float(min(1, 2 * (min((drawn <= 0).sum(), (drawn >= 0).sum()) + 1) / (RESAMPLES + 1))),
+        }
+    return out
+
+
+def _parts(clips: Clips, run: list[np.ndarray]) -> list[Predictions]:
+    return [Predictions(clips.goals, one, clips.groups) for one in run]
+
+
+def _resampled(clips: Clips, run: list[np.ndarray]) -> np.ndarray:
+    """Mean correlation in each of the same resamples of tracks (a track is a group of its own)."""
+    rng = np.random.default_rng(0)
+    rows = rng.integers(len(clips.goals), size=(RESAMPLES, len(clips.goals)))
+    return np.array([np.mean([score(clips.goals[drawn], one[drawn]) for one in run]) for drawn in rows])
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print the scores of one data set and feature set."""
+    print(
+        f"\n{result['data']}, {result['feature_set']}: {result['clips']} clips, {FOLDS} folds, seeds {SEEDS}"
+    )
+    for name, found in result["scores"].items():
+        metric = next(iter(found["mean"]))
+        low, high = found["interval"][metric]
+        of_seeds = ", ".join(f"{one[metric]:.3f}" for one in found["seeds"])
+        print(f"  {name:34s} {metric} {found['mean'][metric]:.3f} ({of_seeds}), 95 % {low:.3f} to {high:.3f}")
 
 
 def main(
     out: Path,
     emopia_dir: Path | None = None,
     emotify_dir: Path | None = None,
-    seeds: tuple[int, ...] = (0, 1),
+    feature_sets: tuple[str, ...] = ("time_frequency", "musical"),
 ) -> None:
-    """Measure, print a table, and write ``out``."""
-    sets = [read(path) for read, path in ((emopia, emopia_dir), (emotify, emotify_dir)) if path is not None]
-    results = {
+    """Measure, print tables, and write ``out``.
+
+    Args:
+        out: JSON file to write.
+        emopia_dir: folder of EMOPIA; left out if None.
+        emotify_dir: folder of Emotify; left out if None.
+        feature_sets: clip vectors by name, as ``mer-jax train --network dense --frontend.name`` takes it; the last is compared
+            with the first.
+    """
+    results, differences = [], {}
+    for read, folder in ((emopia, emopia_dir), (emotify, emotify_dir)):
+        if folder is None:
+            continue
+        runs_of: dict[str, Runs] = {}
+        for feature_set in feature_sets:
+            clips = read(folder, feature_set)
+            result, runs_of[feature_set] = evaluate(clips)
+            results.append(result)
+        first, last = feature_sets[0], feature_sets[-1]
+        if first != last:
+            differences[f"{clips.name}: {last} less {first}"] = compare(clips, runs_of[last], runs_of[first])
+    for result in results:
+        show(result)
+    found = {
         "machine": describe_machine(),
         "versions": describe_versions(),
         "load_average": load_average(),
-        "results": [evaluate(clips, seeds) for clips in sets],
+        "results": results,
+        "differences": differences,
     }
-    for result in results["results"]:
-        print(
-            f"\n{result['data']}: {result['clips']} clips, {result['folds']} folds, seeds {result['seeds']}"
-        )
-        for name, found in result["scores"].items():
-            metric = next(iter(found["mean"]))
-            low, high = found["interval"][metric]
-            print(f"  {name:36s} {metric} {found['mean'][metric]:.3f}, 95 % {low:.3f} to {high:.3f}")
-    out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -67,8 +67,8 @@ def _fit_dense(config: DenseConfig, x: np.ndarray, y: np.ndarray, x_new: np.ndar
     train = _trainer(config, x.shape[1], goal.shape[1], steps, is_labels(y))
     keys = jax.random.split(jax.random.key(seed), MEMBERS)
     # Four standard deviations are enough: a rare value far out would decide what the first layer does.
-    x, x_new = (jnp.asarray(np.clip(part, -4, 4), jnp.float32) for part in (x, x_new))
-    found = np.asarray(train(keys, x, jnp.asarray(goal, jnp.float32), x_new)).mean(axis=0)
+    kept, kept_new = (jnp.asarray(np.clip(part, -4, 4), jnp.float32) for part in (x, x_new))
+    found = np.asarray(train(keys, kept, jnp.asarray(goal, jnp.float32), kept_new)).mean(axis=0)
     return found if is_labels(y) else found * std + mean
 
 
