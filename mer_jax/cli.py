@@ -114,7 +114,7 @@ def features(
     Args:
         paths: audio files, or folders that are searched for them.
         features: by name: spectrogram, mel, log_mel, mfcc, cqt, log_cqt, chroma, tempogram, time_domain, ..., or a numerical
-            set: time, frequency, time_frequency, tonal, rhythm, extended.
+            set: time, frequency, time_frequency, tonal, rhythm, extended, musical.
         backend: what computes them: jax, nnaudio (torch) or librosa (the reference, slow).
         out: folder to write to; folders inside a named folder are kept.
         sample_rate: rate that audio is resampled to, Hz.

@@ -26,7 +26,7 @@ class FrontendConfig:
 
     name: str = "time_domain"
     """Features by name: time_domain, rms, log_mel, mfcc, log_cqt, chroma, ..., or a numerical set: time, frequency,
-    time_frequency, tonal, rhythm, extended."""
+    time_frequency, tonal, rhythm, extended, musical."""
     options: dict[str, bool | int | float | str] = dataclasses.field(default_factory=dict)
     """Keyword arguments of the front-end, as pairs: --frontend.options hop_length 256 n_mels 64."""
     statistics: tuple[str, ...] = STATISTICS

@@ -7,7 +7,9 @@ from typing import Any
 from flax import nnx
 
 from mer_jax import checks
+from mer_jax.features.musical import MusicalFeatures, MusicalStatistics
 from mer_jax.features.numerical import SETS, NumericalFeatures
+from mer_jax.features.salience import PitchSalience
 from mer_jax.features.statistics import ClipStatistics
 from mer_jax.frontends import registry
 from mer_jax.frontends.base import Frontend
@@ -18,8 +20,13 @@ KINDS = ("series", "vector", "image")
 _ENTRIES: dict[str, registry.Entry] = {
     **registry.FRONTENDS,
     **{name: (NumericalFeatures, {"sets": name}) for name in SETS},
+    "pitch_salience": (PitchSalience, {}),
+    "musical": (MusicalFeatures, {}),
 }
 NAMES = tuple(_ENTRIES)
+
+# What makes a vector of a sequence, where it is more than statistics of each feature over the frames.
+_SUMMARIES: dict[str, type[MusicalStatistics]] = {"musical": MusicalStatistics}
 
 # Options of what a kind adds to the front-end.
 _OPTIONS: dict[str, tuple[str, ...]] = {
@@ -39,7 +46,7 @@ class FeatureSet:
     """
 
     frontend: Frontend
-    summary: ClipStatistics | None = None
+    summary: ClipStatistics | MusicalStatistics | None = None
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -58,10 +65,10 @@ def build(
     """Build the features called ``name``.
 
     Args:
-        name: one of :data:`NAMES`: a front-end (:data:`mer_jax.frontends.NAMES`) or a numerical set
-            (:data:`mer_jax.features.SETS`).
+        name: one of :data:`NAMES`: a front-end (:data:`mer_jax.frontends.NAMES`), a numerical set
+            (:data:`mer_jax.features.SETS`), ``"pitch_salience"``, or ``"musical"`` for ``time_frequency`` and notes.
         kind: ``"series"`` for (batch, frames, features), ``"vector"`` for statistics over the frames, (batch, statistics *
-            features), ``"image"`` for pictures, (batch, size, size, 3).
+            features), and of the notes for ``"musical"``, ``"image"`` for pictures, (batch, size, size, 3).
         sr: sampling rate of the waveforms, Hz.
         options: keyword arguments of the front-end's class; with ``vector`` also ``statistics``, with ``image`` also ``size``,
             ``colour_map`` and ``scale``.
@@ -86,7 +93,6 @@ def build(
             return FeatureSet(Image(frontend, **of_kind))
         if kind == "vector":
             rate_hz = frontend.frame_rate_hz
-            return FeatureSet(
-                frontend, ClipStatistics(frontend.feature_names, frame_rate_hz=rate_hz, **of_kind)
-            )
+            summary = _SUMMARIES.get(name, ClipStatistics)
+            return FeatureSet(frontend, summary(frontend.feature_names, frame_rate_hz=rate_hz, **of_kind))
         return FeatureSet(frontend)

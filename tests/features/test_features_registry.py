@@ -17,8 +17,8 @@ def build(name, **options):
 
 
 def test_names_are_those_of_the_front_ends_and_the_sets():
-    assert set(features.NAMES) == {*frontends.NAMES, *features.SETS}
-    assert len(features.NAMES) == len(frontends.NAMES) + len(features.SETS)
+    assert set(features.NAMES) == {*frontends.NAMES, *features.SETS, "pitch_salience", "musical"}
+    assert len(features.NAMES) == len(frontends.NAMES) + len(features.SETS) + 2
 
 
 @pytest.mark.parametrize("name", features.NAMES)
@@ -26,7 +26,10 @@ def test_every_name_has_every_kind(name):
     series, vector, image = (build(name, kind=kind) for kind in features.KINDS)
     assert series.summary is None
     assert series.feature_names == series.frontend.feature_names == vector.frontend.feature_names
-    assert vector.num_features == len(STATISTICS) * series.num_features
+    if name == "musical":  # 75 features of each frame by eight statistics, and the notes
+        assert vector.num_features == len(STATISTICS) * 75 + 270
+    else:
+        assert vector.num_features == len(STATISTICS) * series.num_features
     assert vector.feature_names[0] == f"mean {series.feature_names[0]}"
     assert image.summary is None
     assert image.frontend.image_shape == (224, 224, 3)
