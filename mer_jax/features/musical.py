@@ -54,7 +54,9 @@ class MusicalFeatures(Frontend):
 
     def features(self, waveforms: jax.Array) -> jax.Array:
         """(batch, frames, features)."""
-        return jnp.concatenate([part.features(waveforms) for part in (self.numerical, self.salience)], axis=-1)
+        return jnp.concatenate(
+            [part.features(waveforms) for part in (self.numerical, self.salience)], axis=-1
+        )
 
 
 class MusicalStatistics(nnx.Module):

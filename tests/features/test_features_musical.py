@@ -16,7 +16,11 @@ def test_features_and_statistics_are_those_of_the_parts():
     clips = np.random.default_rng(0).standard_normal((2, 22050)).astype(np.float32)
     frontend = MusicalFeatures(sr=22050, **OPTIONS)
     numbers = features.build(
-        "time_frequency", kind="vector", sr=22050, rngs=nnx.Rngs(0), options=OPTIONS | {"statistics": ("std",)}
+        "time_frequency",
+        kind="vector",
+        sr=22050,
+        rngs=nnx.Rngs(0),
+        options=OPTIONS | {"statistics": ("std",)},
     )
     salience = PitchSalience(sr=22050, hop_length=1024)
     found = frontend(clips)
