@@ -5,7 +5,6 @@ from pathlib import Path
 
 from mer_jax import study
 from mer_jax.data import synthetic
-from mer_jax.training.loop import TrainingConfig
 
 
 def run(out: Path, *, clips: int, epochs: int, seed: int) -> Path:
@@ -23,5 +22,5 @@ def run(out: Path, *, clips: int, epochs: int, seed: int) -> Path:
     print(f"composing {clips} clips of synthetic music (five moods) into {out / 'audio'}", flush=True)
     folder = synthetic.write_folder(out / "audio", clips, seed=seed)
     settings = study.quick(study.StudyConfig(data=str(folder / "manifest.csv"), out=out / "study"))
-    training = TrainingConfig(epochs=epochs, patience=min(10, epochs))
+    training = dataclasses.replace(settings.training, epochs=epochs, patience=min(10, epochs))
     return study.run(dataclasses.replace(settings, training=training))

@@ -50,7 +50,9 @@ class StudyConfig:
     """Its dense layers are batch-normalised: without that, seven of them on random features stayed at guessing (EMOPIA)."""
     augmentation: AugmentationConfig = AugmentationConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
-    training: TrainingConfig = TrainingConfig(epochs=100, patience=15)
+    training: TrainingConfig = TrainingConfig(epochs=100, patience=15, monitor="accuracy")
+    """The best epoch is that of the highest validation accuracy: by loss, networks that soon grow sure of themselves stop before
+    they have learnt anything (EMOPIA, fold 0, seed 0, log-CQT pictures: validation accuracy .23 by loss, .57 by accuracy)."""
 
     def __post_init__(self) -> None:
         cells.choose(self.cells)
@@ -107,7 +109,7 @@ def quick(settings: StudyConfig) -> StudyConfig:
     small: dict[str, Any] = {
         "cells": cells.QUICK,
         "vgg19": VGG19Config(image_size=64, widths=(256, 128, 128, 64, 64, 32), norm="batch"),
-        "training": TrainingConfig(epochs=30, patience=10),
+        "training": TrainingConfig(epochs=30, patience=10, monitor="accuracy"),
         "base_init": settings.base_init if settings.base_weights.exists() else "he",
     }
     changed = {
