@@ -51,8 +51,8 @@ class StudyConfig:
     augmentation: AugmentationConfig = AugmentationConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     training: TrainingConfig = TrainingConfig(epochs=100, patience=15, monitor="accuracy")
-    """The best epoch is that of the highest validation accuracy: by loss, networks that soon grow sure of themselves stop before
-    they have learnt anything (EMOPIA, fold 0, seed 0, log-CQT pictures: validation accuracy .23 by loss, .57 by accuracy)."""
+    """The best epoch is that of the highest validation accuracy: by loss, networks that soon grow sure of themselves stop
+    before they have learnt anything (EMOPIA, fold 0, seed 0, log-CQT pictures: validation accuracy .23 by loss, .57 so)."""
 
     def __post_init__(self) -> None:
         cells.choose(self.cells)
