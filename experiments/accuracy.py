@@ -200,7 +200,8 @@ def main(
         feature_sets: clip vectors by name, as ``mer-jax train --network dense --frontend.name`` takes it; the last is compared
             with the first.
     """
-    results, differences = [], {}
+    results: list[dict[str, Any]] = []
+    differences: dict[str, Any] = {}
     for read, folder in ((emopia, emopia_dir), (emotify, emotify_dir)):
         if folder is None:
             continue
@@ -209,11 +210,16 @@ def main(
             clips = read(folder, feature_set)
             result, runs_of[feature_set] = evaluate(clips)
             results.append(result)
+            show(result)
+            _write(out, results, differences)
         first, last = feature_sets[0], feature_sets[-1]
         if first != last:
             differences[f"{clips.name}: {last} less {first}"] = compare(clips, runs_of[last], runs_of[first])
-    for result in results:
-        show(result)
+            _write(out, results, differences)
+
+
+def _write(out: Path, results: list[dict[str, Any]], differences: dict[str, Any]) -> None:
+    """What is there so far: a run that is cut off leaves the data sets that it finished."""
     found = {
         "machine": describe_machine(),
         "versions": describe_versions(),
