@@ -20,6 +20,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
 
 from mer_jax import checks
+from mer_jax.data.atomic import atomic_path
 from mer_jax.data.splits import VALIDATION_FOLDS
 from mer_jax.evaluation import scores, statistics
 from mer_jax.evaluation.bootstrap import Predictions
@@ -227,7 +228,8 @@ def _write(out: Path, results: list[dict[str, Any]], differences: dict[str, Any]
         "results": results,
         "differences": differences,
     }
-    out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    with atomic_path(out) as temporary:
+        temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
