@@ -25,7 +25,6 @@ from mer_jax.data.catalog import Catalog
 from mer_jax.frontends.backends.handover import Precomputed
 from mer_jax.frontends.base import Frontend
 from mer_jax.models import EmotionModel, Normalizer
-from mer_jax.models.dense import DenseStack
 from mer_jax.models.emotion import as_sequence
 from mer_jax.models.vgg19 import VGG19
 
@@ -47,24 +46,6 @@ class FeatureArray:
     values: Float[np.ndarray, "clips *features"]
     lengths: Int[np.ndarray, "clips"]
     seconds: float
-
-
-class Head(nnx.Module):
-    """The dense layers of a VGG19 as a network of its own: takes the base's output.
-
-    Args:
-        vgg19: its layers are shared, not copied.
-    """
-
-    def __init__(self, vgg19: VGG19) -> None:
-        self.normalizer = vgg19.normalizer
-        self.layers: DenseStack = vgg19.head
-
-    def __call__(self, features: Any, *, mask: Any = None, deterministic: bool = True, rngs: Any = None):
-        """Logits from (batch, rows, columns, channels); ``mask`` is not read."""
-        del mask
-        flat = self.normalizer(features).reshape(features.shape[0], -1)
-        return self.layers(flat, deterministic=deterministic, rngs=rngs)
 
 
 def fixed_part(model: EmotionModel) -> Callable[[Any, Any], jax.Array]:
@@ -95,7 +76,7 @@ class _Nothing(nnx.Module):
 
 def trained_part(model: EmotionModel) -> EmotionModel:
     """The rest: takes a :class:`FeatureArray`'s rows for waveforms. It shares its weights with ``model``."""
-    network = Head(model.network) if isinstance(model.network, VGG19) else model.network
+    network = model.network.head if isinstance(model.network, VGG19) else model.network
     return EmotionModel(_given(model.frontend), model.normalizer, network)
 
 

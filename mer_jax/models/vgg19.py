@@ -151,12 +151,34 @@ class Frozen(nnx.Variable):
     """A weight that is saved with the model but not trained."""
 
 
-class VGG19(nnx.Module):
-    """VGG19 base, standardisation of each channel, flatten, dense layers with dropout, logits.
+class VGG19Head(DenseStack):
+    """Standardisation of each channel, flatten, dense layers with dropout, logits: a network on the output of a base.
 
     ``block5_pool`` is as large as its weights make it (around 100 with random ones), which dense layers with usual initial
     values do not survive, so ``normalizer`` brings each channel to mean 0 and deviation 1 over the training fold. It is fitted
-    from outside; unfitted it changes nothing, as in the study.
+    from outside; unfitted it changes nothing, as in the study. Takes the arguments of a :class:`DenseStack`.
+    """
+
+    def __init__(self, *sizes: Any, **options: Any) -> None:
+        super().__init__(*sizes, **options)
+        self.normalizer = Normalizer(BLOCKS[-1][-1])
+
+    def __call__(
+        self,
+        x: Float[Array, "batch rows columns 512"],
+        *,
+        mask: Array | None = None,
+        deterministic: bool = True,
+        rngs: nnx.Rngs | jax.Array | None = None,
+    ) -> Float[Array, "batch classes"]:
+        """Logits; ``mask`` is not read, since a picture has no frames."""
+        del mask
+        flat = self.normalizer(x).reshape(x.shape[0], -1)
+        return super().__call__(flat, deterministic=deterministic, rngs=rngs)
+
+
+class VGG19(nnx.Module):
+    """VGG19 base and its :class:`VGG19Head`.
 
     The base is frozen unless blocks are named: its weights become :class:`Frozen` variables, which an optimiser of
     ``nnx.Param`` does not see, and no gradient is computed for them.
@@ -184,7 +206,7 @@ class VGG19(nnx.Module):
         for number in range(1, len(BLOCKS) + 1):
             for conv in self.base.block(number):
                 _set_kind(conv, Frozen if number <= frozen_blocks else nnx.Param)
-        self.head = DenseStack(
+        self.head = VGG19Head(
             math.prod(self._features_shape),
             self.config.widths,
             num_classes,
@@ -192,7 +214,11 @@ class VGG19(nnx.Module):
             dropout=self.config.dropout,
             rngs=rngs,
         )
-        self.normalizer = Normalizer(BLOCKS[-1][-1])
+
+    @property
+    def normalizer(self) -> Normalizer:
+        """Standardises each channel of the base's output; see :class:`VGG19Head`."""
+        return self.head.normalizer
 
     @property
     def _features_shape(self) -> tuple[int, int, int]:
@@ -226,8 +252,7 @@ class VGG19(nnx.Module):
                 expected=f"(batch, {', '.join(map(str, self._features_shape))})",
                 remedy=f"give pictures of image_size={self.config.image_size} pixels a side",
             )
-        flat = self.normalizer(features).reshape(features.shape[0], -1)
-        return self.head(flat, deterministic=deterministic, rngs=rngs)
+        return self.head(features, deterministic=deterministic, rngs=rngs)
 
     def __call__(
         self,
