@@ -10,21 +10,20 @@ from mer_jax import checks, config
 from mer_jax.data.atomic import atomic_path
 
 
-def claim(out: Path, settings: Any, *, resume: bool, build: type) -> None:
+def claim(out: Path, settings: Any, *, resume: bool) -> None:
     """Make a folder one configuration's own: nothing that is there is overwritten by another.
 
     Args:
         out: the folder.
         settings: a configuration with a field ``out``.
         resume: the folder must hold this configuration already, rather than none.
-        build: class of the configuration.
 
     Raises:
         mer_jax.checks.ConfigError: the folder holds something already, nothing to resume, or other settings.
     """
     path = out / "config.json"
     if path.exists():
-        before = config.from_json(path.read_text(encoding="utf-8"), where=path, build=build)
+        before = config.from_json(path.read_text(encoding="utf-8"), where=path, build=type(settings))
         if not resume:
             raise checks.ConfigError(
                 out, "holds a run already", remedy="go on with --resume, or choose another --out"

@@ -13,9 +13,8 @@ from mer_jax.data import splits
 from mer_jax.data.atomic import atomic_path
 from mer_jax.data.catalog import Catalog
 from mer_jax.evaluation import feature_examples, report
-from mer_jax.experiment import building, caching, facts, folder, inputs, targets
+from mer_jax.experiment import building, caching, facts, fitting, folder, inputs, targets
 from mer_jax.models import EmotionModel
-from mer_jax.training import loop
 from mer_jax.training.task import Classification, Task
 
 # Features that need more than this are computed anew in every epoch.
@@ -49,9 +48,8 @@ def run(settings: ExperimentConfig, *, resume: bool = False, progress: bool = Tr
         classes=catalog.classes,
     )
     task = targets.task_of(settings, catalog, split.train)
-    score = targets.score_function(catalog, task)
     model = building.build_model(settings, len(targets.output_names(catalog, settings.task)))
-    folder.claim(out, settings, resume=resume, build=ExperimentConfig)
+    folder.claim(out, settings, resume=resume)
     why_not = why_not_cached(settings, catalog, model)
     known = facts.of_run(settings, catalog, split, model, task)
     known |= {"cached": not why_not} | ({"not_cached_because": why_not} if why_not else {})
@@ -59,30 +57,16 @@ def run(settings: ExperimentConfig, *, resume: bool = False, progress: bool = Tr
     if progress and why_not:
         print(f"features are computed in every epoch: {why_not}")
     trained, loaders = inputs_of(settings, catalog, split, model, cached=not why_not)
-    result = loop.fit(
-        trained,
-        loaders["train"],
-        loaders["validation"],
-        score=score,
-        training=settings.training,
-        task=task,
-        optimizer_config=settings.optimizer,
-        augmentation=settings.augmentation,
-        run_dir=out,
-        seed=settings.seed,
-        resume=resume,
-        progress=progress,
+    fitted = fitting.fit_and_score(
+        trained, loaders, catalog, settings, task, run_dir=out, resume=resume, progress=progress
     )
-    results = {}
-    for part in ("validation", "test"):
-        found, rows = inputs.predict(trained, loaders[part], task)
-        results[part] = score(targets.truth(catalog, task, rows), found)
-    _write_predictions(out / "predictions.npz", catalog, task, found, rows)
-    folder.write_json(out / "scores.json", results)
+    _write_predictions(out / "predictions.npz", catalog, task, *fitted.predictions["test"])
+    folder.write_json(out / "scores.json", fitted.scores)
     if settings.task == "classes":
         feature_examples.write(
             out, catalog, rows=split.test, sr=settings.sr, num_samples=settings.num_samples
         )
+    result = fitted.result
     known |= {
         "finished": folder.now(),
         "wall_s": round(time.perf_counter() - started, 3),
@@ -104,7 +88,7 @@ def inputs_of(
     if not cached:
         loaders = {
             part: inputs.waveform_loader(catalog, getattr(split, part), settings, train=part == "train")
-            for part in facts.PARTS
+            for part in fitting.PARTS
         }
         once = inputs.waveform_loader(catalog, split.train, settings, train=False)
         model.standardisation.take(models.fit_normalizer(model, once))
@@ -113,13 +97,7 @@ def inputs_of(
     prepare = inputs.backend_function(settings)
     found = caching.compute(catalog, model, num_samples=settings.num_samples, prepare=prepare)
     array = caching.FeatureArray(*found, seconds=time.perf_counter() - started)
-    loaders = {
-        part: inputs.cached_loader(array, catalog, getattr(split, part), settings, train=part == "train")
-        for part in facts.PARTS
-    }
-    trained = caching.trained_part(model)
-    caching.standardise(trained, array, split.train)
-    return trained, loaders
+    return fitting.cached_inputs(settings, catalog, split, model, array)
 
 
 def why_not_cached(settings: ExperimentConfig, catalog: Catalog, model: EmotionModel) -> str:

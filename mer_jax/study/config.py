@@ -75,12 +75,15 @@ class StudyConfig:
 
     def of_cell(self, cell: Cell, *, fold: int = 0, seed: int = 0) -> ExperimentConfig:
         """The configuration of one cell on one split."""
+        # Not at the top: it brings scikit-learn, which showing a help text need not wait for.
+        from mer_jax.evaluation.study_folder import Split
+
         recurrent = self.recurrent
         if cell.architecture is not None:
             recurrent = dataclasses.replace(recurrent, architecture=cell.architecture)
         return ExperimentConfig(
             data=self.data,
-            out=self.out / "cells" / cell.id / f"fold{fold}_seed{seed}",
+            out=self.out / "cells" / cell.id / Split(seed, fold).folder,
             sr=self.sr,
             clip_s=self.clip_s,
             seed=seed,

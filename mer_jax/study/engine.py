@@ -4,24 +4,24 @@ import dataclasses
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mer_jax import data, machine
+from mer_jax.config import to_json
 from mer_jax.data import splits
 from mer_jax.data.atomic import atomic_path
 from mer_jax.data.catalog import Catalog
 from mer_jax.evaluation import feature_examples, study_report
-from mer_jax.experiment import building, caching, facts, folder, inputs, targets
+from mer_jax.experiment import building, caching, facts, fitting, folder, inputs, targets
 from mer_jax.experiment.caching import FeatureArray
 from mer_jax.models.vgg19 import VGG19Base, parameter_counts
 from mer_jax.study.cells import Cell
 from mer_jax.study.config import FOLDS, StudyConfig
 from mer_jax.study.progress import Progress
-from mer_jax.training import loop
 
 RESULT = "result.json"
 EXAMPLES = "examples"
@@ -36,13 +36,9 @@ class Job:
     fold: int
     seed: int
 
-    def path(self, out: Path) -> Path:
-        """Where its results are."""
-        return out / "cells" / self.cell.id / f"fold{self.fold}_seed{self.seed}"
-
-    def done(self, out: Path) -> bool:
+    def done(self, settings: StudyConfig) -> bool:
         """Whether it was finished before: its result is written last."""
-        return (self.path(out) / RESULT).is_file()
+        return (settings.of_cell(self.cell, fold=self.fold, seed=self.seed).out / RESULT).is_file()
 
 
 def run(settings: StudyConfig, *, progress: bool = True) -> Path:
@@ -62,7 +58,7 @@ def run(settings: StudyConfig, *, progress: bool = True) -> Path:
     catalog = data.load(settings.data, sr=settings.sr)
     targets.with_targets(catalog, "classes", settings.data)
     base = _base(settings)
-    folder.claim(out, settings, resume=(out / "config.json").exists(), build=StudyConfig)
+    folder.claim(out, settings, resume=(out / "config.json").exists())
     split = _split(catalog, fold=0, seed=0)
     known = _facts(settings, catalog, split)
     if (out / "study.json").is_file():
@@ -70,9 +66,9 @@ def run(settings: StudyConfig, *, progress: bool = True) -> Path:
     folder.write_json(out / "study.json", known)
     jobs = list(_jobs(settings))
     with Progress(
-        jobs_in_all=len(jobs), done_before=sum(job.done(out) for job in jobs), shown=progress
+        jobs_in_all=len(jobs), done_before=sum(job.done(settings) for job in jobs), shown=progress
     ) as shown:
-        for group in _by_features(jobs, out):
+        for group in _by_features(jobs, settings):
             array = _features(settings, catalog, group[0].cell, base, shown)
             for job in group:
                 shown.begin(job)
@@ -98,11 +94,11 @@ def _jobs(settings: StudyConfig) -> Iterator[Job]:
                 yield Job(cell, fold, seed)
 
 
-def _by_features(jobs: list[Job], out: Path) -> Iterator[list[Job]]:
+def _by_features(jobs: list[Job], settings: StudyConfig) -> Iterator[list[Job]]:
     """What is left to do, cells that share their input together."""
     groups: dict[tuple, list[Job]] = {}
     for job in jobs:
-        if not job.done(out):
+        if not job.done(settings):
             groups.setdefault((job.cell.features, job.cell.options, job.cell.network), []).append(job)
     yield from groups.values()
 
@@ -151,37 +147,15 @@ def _run_cell(
 ) -> dict[str, Any]:
     """Train and score one cell on one split; what it returns is written last."""
     started = time.perf_counter()
-    out = job.path(settings.out)
     config = settings.of_cell(job.cell, fold=job.fold, seed=job.seed)
     split = _split(catalog, fold=job.fold, seed=job.seed)
     whole = building.build_model(config, len(catalog.classes), base=base)
-    model = caching.trained_part(whole)
-    caching.standardise(model, array, split.train)
-    loaders = {
-        part: inputs.cached_loader(array, catalog, getattr(split, part), config, train=part == "train")
-        for part in facts.PARTS
-    }
+    model, loaders = fitting.cached_inputs(config, catalog, split, whole, array)
     task = targets.task_of(config, catalog, split.train)
-    score = targets.score_function(catalog, task)
-    result = loop.fit(
-        model,
-        loaders["train"],
-        loaders["validation"],
-        score=score,
-        training=config.training,
-        task=task,
-        optimizer_config=config.optimizer,
-        augmentation=config.augmentation,
-        run_dir=None,
-        seed=job.seed,
-        progress=False,
-    )
-    found = {part: inputs.predict(model, loaders[part], task) for part in ("validation", "test")}
-    scored = {
-        part: score(catalog.labels[rows], probabilities) for part, (probabilities, rows) in found.items()
-    }
-    _write_predictions(out / "predictions.npz", catalog, found)
-    with atomic_path(out / "metrics.jsonl") as temporary:
+    fitted = fitting.fit_and_score(model, loaders, catalog, config, task, run_dir=None)
+    result = fitted.result
+    _write_predictions(config.out / "predictions.npz", catalog, fitted.predictions)
+    with atomic_path(config.out / "metrics.jsonl") as temporary:
         temporary.write_text(
             "".join(json.dumps(record) + "\n" for record in result.records), encoding="utf-8"
         )
@@ -189,7 +163,7 @@ def _run_cell(
         "cell": job.cell.id,
         "fold": job.fold,
         "seed": job.seed,
-        "scores": scored,
+        "scores": fitted.scores,
         **parameter_counts(whole),
         "feature_s": round(array.seconds, 3),
         "train_s": round(time.perf_counter() - started, 3),
@@ -198,11 +172,13 @@ def _run_cell(
         "base_init": config.base_init if job.cell.network == "vgg19" else None,
         "selected_on": "validation",
     }
-    folder.write_json(out / RESULT, record)
+    folder.write_json(config.out / RESULT, record)
     return record
 
 
-def _write_predictions(path: Path, catalog: Catalog, found: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+def _write_predictions(
+    path: Path, catalog: Catalog, found: Mapping[str, tuple[np.ndarray, np.ndarray]]
+) -> None:
     columns: dict[str, np.ndarray] = {"classes": np.array(catalog.classes)}
     for prefix, part in (("", "test"), ("validation_", "validation")):
         probabilities, rows = found[part]
@@ -219,7 +195,7 @@ def _facts(settings: StudyConfig, catalog: Catalog, split: splits.Split) -> dict
     if settings.base_init == "he" and any(cell.network == "vgg19" for cell in settings.chosen):
         notes.append("The VGG19 base starts from random (He normal) weights, not from ImageNet's.")
     return {
-        "settings": json.loads(json.dumps(dataclasses.asdict(settings), default=str)),
+        "settings": json.loads(to_json(settings)),
         "data": facts.of_data(catalog, split),
         "folds": list(range(settings.folds)),
         "seeds": list(range(settings.seeds)),

@@ -1,0 +1,93 @@
+"""Training a model on one split and scoring what comes of it: the part that a run and a cell of a study share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mer_jax.config import ExperimentConfig
+from mer_jax.data.catalog import Catalog
+from mer_jax.data.splits import Split
+from mer_jax.experiment import caching, inputs, targets
+from mer_jax.experiment.caching import FeatureArray
+from mer_jax.models import EmotionModel
+from mer_jax.training import loop
+from mer_jax.training.task import Task
+
+PARTS = ("train", "validation", "test")
+"""The parts of a split."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What training on a split gave.
+
+    Attributes:
+        result: how the training went.
+        predictions: "validation" and "test" -> the model's outputs, and the rows of the catalog that they are of.
+        scores: "validation" and "test" -> scores.
+    """
+
+    result: loop.FitResult
+    predictions: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    scores: Mapping[str, Mapping[str, Any]]
+
+
+def cached_inputs(
+    settings: ExperimentConfig, catalog: Catalog, split: Split, model: EmotionModel, array: FeatureArray
+) -> tuple[EmotionModel, dict[str, Any]]:
+    """The part of a model that is trained, its standardisation fitted, and its batches of features computed before."""
+    loaders = {
+        part: inputs.cached_loader(array, catalog, getattr(split, part), settings, train=part == "train")
+        for part in PARTS
+    }
+    trained = caching.trained_part(model)
+    caching.standardise(trained, array, split.train)
+    return trained, loaders
+
+
+def fit_and_score(
+    model: EmotionModel,
+    loaders: Mapping[str, Any],
+    catalog: Catalog,
+    settings: ExperimentConfig,
+    task: Task,
+    *,
+    run_dir: Path | None,
+    resume: bool = False,
+    progress: bool = False,
+) -> Fitted:
+    """Train ``model`` on the training part, and score it on the others.
+
+    Args:
+        model: changed in place; ends with the weights of its best epoch.
+        loaders: batches of each of :data:`PARTS`.
+        catalog: the data set, with targets where the task has some.
+        settings: training, optimiser, augmentation and seed.
+        task: what the model is asked for.
+        run_dir: as in :func:`mer_jax.training.loop.fit`.
+        resume: likewise.
+        progress: likewise.
+    """
+    score = targets.score_function(catalog, task)
+    result = loop.fit(
+        model,
+        loaders["train"],
+        loaders["validation"],
+        score=score,
+        training=settings.training,
+        task=task,
+        optimizer_config=settings.optimizer,
+        augmentation=settings.augmentation,
+        run_dir=run_dir,
+        seed=settings.seed,
+        resume=resume,
+        progress=progress,
+    )
+    found = {part: inputs.predict(model, loaders[part], task) for part in ("validation", "test")}
+    scores = {
+        part: score(targets.truth(catalog, task, rows), outputs) for part, (outputs, rows) in found.items()
+    }
+    return Fitted(result, found, scores)
