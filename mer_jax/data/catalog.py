@@ -31,6 +31,32 @@ class ExcerptSource(Protocol):
         ...
 
 
+PARTS = ("train", "validation", "test")
+"""Parts of a split."""
+
+
+@dataclass(frozen=True)
+class Dynamic:
+    """Ratings over time, a series for each clip.
+
+    Attributes:
+        rate_hz: ratings a second.
+        start_s: shape (n,), float64: seconds from the start of each clip to its first rating.
+        valence_arousal: for each clip shape (times, 2), float32 in [-1, 1]; no rows where it was not rated.
+    """
+
+    rate_hz: float
+    start_s: Float[np.ndarray, "n"]
+    valence_arousal: tuple[Float[np.ndarray, "_ 2"], ...]
+
+    def __len__(self) -> int:
+        return len(self.valence_arousal)
+
+    def times_s(self, row: int) -> Float[np.ndarray, "times"]:
+        """Seconds from the start of a clip to each of its ratings."""
+        return self.start_s[row] + np.arange(len(self.valence_arousal[row])) / self.rate_hz
+
+
 @dataclass(frozen=True)
 class Catalog:
     """A data set without its audio in memory.
@@ -49,6 +75,12 @@ class Catalog:
         targets: shape (n, k), float32: numbers to predict, such as shares of votes, or 1 and 0 for tags; None where there are
             none.
         target_names: one a column of ``targets``.
+        rating_range: lowest and highest value of the scale that listeners rated on, which ``valence_arousal`` maps to
+            [-1, 1]; None where that is its own scale.
+        dynamic: ratings over time; None where there are none.
+        official: published splits by name, such as "tvt_70_15_15": for each clip one of :data:`PARTS`, or "" where the split
+            leaves it out.
+        extra: further columns by name, one string or number a clip: artist, genre, ratings as they were shipped.
 
     Raises:
         DataError: the columns disagree in length, or hold what they must not.
@@ -66,12 +98,21 @@ class Catalog:
     facts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     targets: Float[np.ndarray, "n k"] | None = None
     target_names: tuple[str, ...] = ()
+    rating_range: tuple[float, float] | None = None
+    dynamic: Dynamic | None = None
+    official: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    extra: Mapping[str, tuple[str, ...] | tuple[float, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
 
     def __post_init__(self) -> None:
         checks.positive_int("sr", self.sr)
         n = len(self.ids)
-        for column in ("groups", "labels", "valence_arousal", "durations_s", "source", "targets"):
-            value = getattr(self, column)
+        names = ("groups", "labels", "valence_arousal", "durations_s", "source", "targets", "dynamic")
+        columns = {name: getattr(self, name) for name in names}
+        columns |= {f"{name!r} (official)": parts for name, parts in self.official.items()}
+        columns |= {f"{name!r} (extra)": values for name, values in self.extra.items()}
+        for column, value in columns.items():
             if value is not None and len(value) != n:
                 raise DataError(
                     self.name, f"has {n} ids but {len(value)} {column}", expected="one each a clip"
@@ -80,9 +121,15 @@ class Catalog:
             raise DataError(self.name, "holds no clips")
         self._check_names()
         self._check_targets()
+        self._check_ratings()
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def native(self, ratings: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """Ratings in [-1, 1] on the scale that listeners used."""
+        low, high = self.rating_range or (-1.0, 1.0)
+        return low + (ratings + 1) * ((high - low) / 2)
 
     def counts(self, rows: Sequence[int] | Int[np.ndarray, "m"] | None = None) -> dict[str, int]:
         """Number of clips in each class, among ``rows`` or all; clips without a label count under ""."""
@@ -108,13 +155,6 @@ class Catalog:
             raise DataError(
                 self.name, "has labels outside its classes", expected=f"-1..{len(self.classes) - 1}"
             )
-        ratings = self.valence_arousal
-        if ratings is not None and not (np.abs(ratings) <= 1).all():
-            raise DataError(
-                self.name,
-                "has valence or arousal outside [-1, 1], or NaN",
-                remedy="scale the ratings to [-1, 1]",
-            )
         wide = 0 if self.targets is None else self.targets.shape[1]
         if wide != len(self.target_names) or len(set(self.target_names)) != len(self.target_names):
             raise DataError(
@@ -126,3 +166,20 @@ class Catalog:
             raise DataError(self.name, "has targets that are not finite numbers")
         if self.durations_s is not None and not (self.durations_s > 0).all():
             raise DataError(self.name, "has clips without a duration", expected="seconds above 0")
+
+    def _check_ratings(self) -> None:
+        rated = [] if self.valence_arousal is None else [self.valence_arousal]
+        rated += [] if self.dynamic is None else self.dynamic.valence_arousal
+        if not all((np.abs(ratings) <= 1).all() for ratings in rated):
+            raise DataError(
+                self.name,
+                "has valence or arousal outside [-1, 1], or NaN",
+                remedy="scale the ratings to [-1, 1]",
+            )
+        for name, parts in self.official.items():
+            if strange := set(parts) - {*PARTS, ""}:
+                raise DataError(
+                    self.name,
+                    f"its split {name!r} has a part {sorted(strange)[0]!r}",
+                    expected=f'{", ".join(PARTS)} or ""',
+                )

@@ -15,7 +15,7 @@ import numpy as np
 from mer_jax._shapes import Float, Int
 from mer_jax.checks import DataError
 from mer_jax.data.atomic import atomic_path
-from mer_jax.data.catalog import Catalog
+from mer_jax.data.catalog import Catalog, Dynamic
 from mer_jax.data.memory import to_float32
 
 INDEX_NAME = "catalog.json"
@@ -57,11 +57,32 @@ def write_index(
         "valence_arousal": None if ratings is None else [ratings[row].tolist() for row in rows],
         "targets": None if catalog.targets is None else [catalog.targets[row].tolist() for row in rows],
         "target_names": catalog.target_names,
+        "rating_range": catalog.rating_range,
+        "dynamic": _dynamic_to_json(catalog.dynamic, rows),
+        "official": {name: [parts[row] for row in rows] for name, parts in catalog.official.items()},
+        "extra": {name: [values[row] for row in rows] for name, values in catalog.extra.items()},
         "lengths": list(lengths),
         "refused": [{"id": r.id, "problem": r.problem} for r in refused],
     }
     with atomic_path(folder / INDEX_NAME) as temporary:
         temporary.write_text(json.dumps(index, ensure_ascii=False, indent=0), encoding="utf-8")
+
+
+def _dynamic_to_json(dynamic: Dynamic | None, rows: Sequence[int]) -> dict[str, Any] | None:
+    if dynamic is None:
+        return None
+    return {
+        "rate_hz": dynamic.rate_hz,
+        "start_s": [float(dynamic.start_s[row]) for row in rows],
+        "valence_arousal": [dynamic.valence_arousal[row].tolist() for row in rows],
+    }
+
+
+def _dynamic_from_json(found: Mapping[str, Any] | None) -> Dynamic | None:
+    if found is None:
+        return None
+    series = (np.asarray(values, dtype=np.float32).reshape(-1, 2) for values in found["valence_arousal"])
+    return Dynamic(found["rate_hz"], np.asarray(found["start_s"], dtype=np.float64), tuple(series))
 
 
 def is_prepared(folder: Path) -> bool:
@@ -97,6 +118,10 @@ def catalog(folder: str | Path, *, sr: int | None = None) -> Catalog:
             facts=dict(index["facts"]),
             targets=None if targets is None else np.asarray(targets, dtype=np.float32),
             target_names=tuple(index.get("target_names", ())),
+            rating_range=tuple(scale) if (scale := index.get("rating_range")) else None,
+            dynamic=_dynamic_from_json(index.get("dynamic")),
+            official={name: tuple(parts) for name, parts in index.get("official", {}).items()},
+            extra={name: tuple(values) for name, values in index.get("extra", {}).items()},
         )
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, DataError):

@@ -10,8 +10,8 @@ from flax import nnx
 from mer_jax import machine
 from mer_jax.config import ExperimentConfig
 from mer_jax.data import splits
-from mer_jax.data.catalog import Catalog
-from mer_jax.experiment import fitting, folder, targets
+from mer_jax.data.catalog import PARTS, Catalog
+from mer_jax.experiment import folder, targets
 from mer_jax.models import EmotionModel
 from mer_jax.models.vgg19 import VGG19, parameter_counts
 from mer_jax.training.task import Task
@@ -52,7 +52,7 @@ def of_data(catalog: Catalog, split: splits.Split) -> dict[str, Any]:
         "targets": list(catalog.target_names),
         "num_clips": len(catalog),
         "num_groups": len(set(catalog.groups)),
-        "counts": {part: catalog.counts(getattr(split, part)) for part in fitting.PARTS},
+        "counts": {part: catalog.counts(getattr(split, part)) for part in PARTS},
         "class_valence_arousal": means,
         **{key: value for key, value in catalog.facts.items() if key != "synthetic"},
     }

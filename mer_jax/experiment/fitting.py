@@ -8,16 +8,13 @@ from typing import Any
 import numpy as np
 
 from mer_jax.config import ExperimentConfig
-from mer_jax.data.catalog import Catalog
+from mer_jax.data.catalog import PARTS, Catalog
 from mer_jax.data.splits import Split
 from mer_jax.experiment import caching, inputs, targets
 from mer_jax.experiment.caching import FeatureArray
 from mer_jax.models import EmotionModel
 from mer_jax.training import loop
 from mer_jax.training.task import Task
-
-PARTS = ("train", "validation", "test")
-"""The parts of a split."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ def fit_and_score(
 
     Args:
         model: changed in place; ends with the weights of its best epoch.
-        loaders: batches of each of :data:`PARTS`.
+        loaders: batches of each of :data:`mer_jax.data.catalog.PARTS`.
         catalog: the data set, with targets where the task has some.
         settings: training, optimiser, augmentation and seed.
         task: what the model is asked for.

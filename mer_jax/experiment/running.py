@@ -11,7 +11,7 @@ from mer_jax import data, models
 from mer_jax.config import ExperimentConfig
 from mer_jax.data import splits
 from mer_jax.data.atomic import atomic_path
-from mer_jax.data.catalog import Catalog
+from mer_jax.data.catalog import PARTS, Catalog
 from mer_jax.evaluation import feature_examples, report
 from mer_jax.experiment import building, caching, facts, fitting, folder, inputs, targets
 from mer_jax.models import EmotionModel
@@ -88,7 +88,7 @@ def inputs_of(
     if not cached:
         loaders = {
             part: inputs.waveform_loader(catalog, getattr(split, part), settings, train=part == "train")
-            for part in fitting.PARTS
+            for part in PARTS
         }
         once = inputs.waveform_loader(catalog, split.train, settings, train=False)
         model.standardisation.take(models.fit_normalizer(model, once))

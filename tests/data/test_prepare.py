@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from small_sets import SR, Tones, tone, tones_catalog
 
 from mer_jax import data
 from mer_jax.checks import AudioError, DataError
-from mer_jax.data import folder
+from mer_jax.data import Dynamic, folder
 from mer_jax.data.builders import base
 from mer_jax.data.memory import to_int16
 from mer_jax.data.prepare import command, prepare
@@ -41,6 +42,25 @@ def test_ratings_and_facts_come_back(tmp_path):
     np.testing.assert_array_equal(catalog.valence_arousal, clips.valence_arousal)
     assert catalog.facts == dict(clips.facts)
     np.testing.assert_array_equal(catalog.source.clip(3), to_int16(clips.source[3]))
+
+
+def test_ratings_over_time_splits_and_further_columns_come_back(tmp_path):
+    rng = np.random.default_rng(0)
+    series = tuple(rng.uniform(-1, 1, (n, 2)).astype(np.float32) for n in (3, 0, 7, 1))
+    clips = replace(
+        tones_catalog(Tones([4000] * 4)),
+        rating_range=(1.0, 9.0),
+        dynamic=Dynamic(2.0, np.array([15.0, 15.0, 15.5, 0.0]), series),
+        official={"tvt": ("train", "", "validation", "test")},
+        extra={"artist": ("a", "b", "b", "ü"), "shipped_valence": (1.0, 2.5, 3.0, 9.0)},
+    )
+    catalog = data.load(prepare(clips, tmp_path / "out", sr=SR).path, sr=SR)
+    assert catalog.rating_range == (1, 9)
+    assert (catalog.official, catalog.extra) == (clips.official, clips.extra)
+    assert catalog.dynamic.rate_hz == 2
+    np.testing.assert_array_equal(catalog.dynamic.start_s, clips.dynamic.start_s)
+    for found, expected in zip(catalog.dynamic.valence_arousal, series, strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_items_are_those_of_tfds(tmp_path):
