@@ -16,12 +16,11 @@ import numpy as np
 import tyro
 from accuracy_data import EMOTIONS, QUADRANTS, Clips, emopia, emotify
 from accuracy_models import CANDIDATES, is_labels
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
 
 from mer_jax import checks
 from mer_jax.data.atomic import atomic_path
-from mer_jax.data.splits import VALIDATION_FOLDS
+from mer_jax.data.splits import grouped_split
 from mer_jax.evaluation import scores, statistics
 from mer_jax.evaluation.bootstrap import Predictions
 from mer_jax.machine import describe_machine, describe_versions, load_average
@@ -31,14 +30,6 @@ SEEDS = (0, 1)
 
 #: Out-of-fold predictions by model, one entry a seed.
 Runs = dict[str, list[np.ndarray]]
-
-
-def folds(
-    strata: np.ndarray, groups: np.ndarray, count: int, seed: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(training rows, test rows) of each fold."""
-    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    return list(splitter.split(strata, strata, groups))
 
 
 def predict(clips: Clips, train: np.ndarray, test: np.ndarray, seed: int) -> dict[str, np.ndarray]:
@@ -73,16 +64,18 @@ def combine(predictions: dict[str, np.ndarray], classes: bool) -> np.ndarray:
 def cross_validate(clips: Clips, seed: int) -> tuple[dict[str, np.ndarray], list[str]]:
     """Pooled out-of-fold predictions of each candidate, of the one chosen in each fold, and of all combined; and the choices.
 
-    The choice is made on the first of eight folds of the training rows; what is chosen is then fitted to all of them.
+    The choice is made on the validation part; what is chosen is then fitted to it and the training part.
     """
     out: dict[str, np.ndarray] = {}
     choices = []
-    for number, (rest, test) in enumerate(folds(clips.strata, clips.groups, FOLDS, seed)):
-        inner, held = folds(clips.strata[rest], clips.groups[rest], VALIDATION_FOLDS, seed)[0]
-        on_held = predict(clips, rest[inner], rest[held], seed)
-        goals = clips.goals[rest[held]]
+    strata = np.unique(clips.strata, return_inverse=True)[1]
+    for number in range(FOLDS):
+        split = grouped_split(strata, list(clips.groups), fold=number, folds=FOLDS, seed=seed)
+        on_held = predict(clips, split.train, split.validation, seed)
+        goals, test = clips.goals[split.validation], split.test
         best = max(on_held, key=lambda name: score(goals, on_held[name]))
         choices.append(best)
+        rest = np.sort(np.concatenate([split.train, split.validation]))
         found = predict(clips, rest, test, seed)
         found |= {"chosen": found[best], "combined": combine(found, is_labels(clips.goals))}
         for name, predictions in found.items():

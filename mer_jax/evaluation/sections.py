@@ -1,6 +1,5 @@
 """The sections of a run's report: which tables and pictures stand where, and what is said about them."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +9,12 @@ import numpy as np
 from mer_jax.evaluation import confusion_plots, html, plots, run_facts, scores
 from mer_jax.evaluation.html import element
 from mer_jax.evaluation.run_folder import Run
-from mer_jax.evaluation.shared_sections import OwnFigure, SharedSections
-
-_PARTS = ("train", "validation")
+from mer_jax.evaluation.run_sections import RunSections
+from mer_jax.evaluation.shared_sections import OwnFigure
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sections(SharedSections):
+class Sections(RunSections):
     """The sections of the page of one run.
 
     Attributes:
@@ -58,34 +56,15 @@ class Sections(SharedSections):
 
     def curves(self) -> None:
         """Accuracy, loss, Brier score and AUC by epoch."""
-        epochs = [int(record["epoch"]) for record in self.run.epochs]
-        best, how = self.run.best_epoch
         num_classes = len(self.run.classes)
-        wanted = {
-            "accuracy": ("Accuracy", "Accuracy (0–1)", 1 / num_classes),
-            "loss": ("Loss", "Cross-entropy (nats)", float(np.log(num_classes))),
-            "brier": ("Brier score", "Brier score (0–2)", 1 - 1 / num_classes),
-            "auc": ("AUC", "AUC, macro (0–1)", 0.5),
-        }
-        figures, absent = [], []
-        for metric, (title, label, chance) in wanted.items():
-            series = {part: self.run.curve(part, metric) for part in _PARTS}
-            series = {part: values for part, values in series.items() if not np.isnan(values).all()}
-            if not series:
-                absent.append(metric)
-                continue
-
-            def draw(series=series, title=title, label=label, chance=chance, **style) -> bytes:
-                return plots.curve(
-                    epochs, series, title=title, label=label, best_epoch=best, chance=chance, **style
-                )
-
-            caption = f"{title} by epoch: {' and '.join(series)}."
-            figures.append(self.picture(f"curve_{metric}", draw, alt=caption, caption=caption))
-        remarks = [f"Best epoch: {best} of {epochs[-1]} ({how})."]
-        if absent:
-            remarks.append(f"Not recorded by epoch: {', '.join(absent)}.")
-        self.page.section("Training", html.gallery(figures), html.paragraph(" ".join(remarks), class_="note"))
+        self.training(
+            {
+                "accuracy": ("Accuracy", "Accuracy (0–1)", 1 / num_classes),
+                "loss": ("Loss", "Cross-entropy (nats)", float(np.log(num_classes))),
+                "brier": ("Brier score", "Brier score (0–2)", 1 - 1 / num_classes),
+                "auc": ("AUC", "AUC, macro (0–1)", 0.5),
+            }
+        )
 
     def errors(self) -> None:
         """Confusion matrices, reliability, and the scores of each class."""
@@ -138,13 +117,3 @@ class Sections(SharedSections):
         self.published(
             "this run", [own], f"The Brier score of this run is {run_facts.number(test['brier'])}."
         )
-
-    def facts(self) -> None:
-        """How the run came about: versions, seed, split, hardware, time, configuration."""
-        config = json.dumps(self.run.config, indent=2, ensure_ascii=False)
-        tables = [
-            self.page.table(title, ["Fact", "Value"], rows, align="ll")
-            for title, rows in run_facts.fact_tables(self.run)
-        ]
-        self.page.section("Run", html.gallery(tables))
-        self.page.section("Configuration", html.code_block(config))

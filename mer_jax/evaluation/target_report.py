@@ -1,16 +1,15 @@
 """The report of a run that predicts numbers or tags: scores of each target, curves, predictions against the truth, facts."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mer_jax.evaluation import html, plots, run_facts, target_scores
+from mer_jax.evaluation import html, run_facts, target_scores
 from mer_jax.evaluation.canvas import LIGHT, Theme, add_legend, empty_figure, plain, style, to_png
 from mer_jax.evaluation.run_folder import TargetRun
-from mer_jax.evaluation.shared_sections import SharedSections
+from mer_jax.evaluation.run_sections import RunSections
 
 # Key -> (name, axis label, value that guessing gives), in the order of the page.
 _NUMBERS = {
@@ -90,7 +89,7 @@ def target_rows(run: TargetRun) -> tuple[list[str], list[list[str]]]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TargetSections(SharedSections):
+class TargetSections(RunSections):
     """The sections of the page of one run.
 
     Attributes:
@@ -128,26 +127,8 @@ class TargetSections(SharedSections):
 
     def curves(self) -> None:
         """Loss and scores by epoch."""
-        epochs = [int(record["epoch"]) for record in self.run.epochs]
-        best, how = self.run.best_epoch
         shown = _TAGS if self.run.task == "tags" else _NUMBERS
-        wanted = {"loss": ("Loss", "Loss", None)} | {_MEAN_KEYS.get(k, k): v for k, v in shown.items()}
-        figures = []
-        for metric, (title, label, chance) in wanted.items():
-            series = {part: self.run.curve(part, metric) for part in ("train", "validation")}
-            series = {part: values for part, values in series.items() if not np.isnan(values).all()}
-            if not series:
-                continue
-
-            def draw(series=series, title=title, label=label, chance=chance, **look) -> bytes:
-                return plots.curve(
-                    epochs, series, title=title, label=label, best_epoch=best, chance=chance, **look
-                )
-
-            caption = f"{title} by epoch: {' and '.join(series)}."
-            figures.append(self.picture(f"curve_{metric}", draw, alt=caption, caption=caption))
-        note = f"Best epoch: {best} of {epochs[-1]} ({how})."
-        self.page.section("Training", html.gallery(figures), html.paragraph(note, class_="note"))
+        self.training({"loss": ("Loss", "Loss", None)} | {_MEAN_KEYS.get(k, k): v for k, v in shown.items()})
 
     def scatter(self) -> None:
         """Predictions against the truth, a panel for each target."""
@@ -156,15 +137,6 @@ class TargetSections(SharedSections):
             "predictions", lambda **look: scatter(self.run, **look), alt=caption, caption=caption, wide=True
         )
         self.page.section("Predictions", html.gallery([figure]))
-
-    def facts(self) -> None:
-        """How the run came about."""
-        tables = [
-            self.page.table(title, ["Fact", "Value"], rows, align="ll")
-            for title, rows in run_facts.fact_tables(self.run)
-        ]
-        self.page.section("Run", html.gallery(tables))
-        self.page.section("Configuration", html.code_block(json.dumps(self.run.config, indent=2)))
 
 
 def scatter(run: TargetRun, *, theme: Theme = LIGHT, note: str = "") -> bytes:

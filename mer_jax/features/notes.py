@@ -8,6 +8,7 @@ import numpy as np
 from jax import lax
 
 from mer_jax._shapes import Array, Bool, Float
+from mer_jax.signal.descriptors import power
 
 # A note sounds where its salience is within about 30 dB of the clip's largest; 3 dB is the width of that decision.
 FLOOR_DB = -30.0
@@ -95,8 +96,7 @@ def std(x: Float[Array, "*rows frames"], valid: Bool[Array, " frames"]) -> Float
 
 def root(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """Square root whose gradient at 0 is 0 instead of infinite."""
-    positive = x > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1)), 0)
+    return power(x, 0.5)
 
 
 def unit(x: Float[Array, "..."], axis: int = 0) -> Float[Array, "..."]:
