@@ -111,10 +111,11 @@ def why_not_cached(settings: ExperimentConfig, catalog: Catalog, model: EmotionM
     durations = catalog.durations_s
     if durations is None or (np.rint(durations * catalog.sr) > settings.num_samples).any():
         return f"clips longer than {settings.clip_s:g} s are cut at random places"
-    if settings.backend != "jax":
-        return ""
-    one = (jax.ShapeDtypeStruct((1, settings.num_samples), np.float32), jax.ShapeDtypeStruct((1,), np.int32))
-    needed = len(catalog) * 4 * jax.eval_shape(caching.fixed_part(model), *one).size
+    silence = np.zeros((1, settings.num_samples), np.float32)
+    prepare = inputs.backend_function(settings)
+    given = silence if prepare is None else prepare(silence)
+    one = jax.eval_shape(caching.fixed_part(model), given, np.zeros(1, np.int32))
+    needed = len(catalog) * 4 * one.size
     if needed > CACHE_BYTES:
         return f"they would take {needed / 2**30:.1f} GiB of memory"
     return ""

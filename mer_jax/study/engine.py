@@ -58,6 +58,10 @@ def run(settings: StudyConfig, *, progress: bool = True) -> Path:
     catalog = data.load(settings.data, sr=settings.sr)
     targets.with_targets(catalog, "classes", settings.data)
     base = _base(settings)
+    for cell in settings.chosen:
+        inputs.backend_function(
+            settings.of_cell(cell)
+        )  # refuses a cell whose features the backend does not have
     folder.claim(out, settings, resume=(out / "config.json").exists())
     split = _split(catalog, fold=0, seed=0)
     known = _facts(settings, catalog, split)

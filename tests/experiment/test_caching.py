@@ -90,8 +90,11 @@ def test_why_features_are_computed_in_every_epoch(music, tmp_path, changes, why)
     assert why in running.why_not_cached(config, catalog, building.build_model(config, 5))
 
 
-def test_features_that_do_not_fit_are_not_kept(music, tmp_path, monkeypatch):
-    config = settings(music, tmp_path, "recurrent")
+@pytest.mark.parametrize("backend", ["jax", "nnaudio"])
+def test_features_that_do_not_fit_are_not_kept(music, tmp_path, monkeypatch, backend):
+    if backend == "nnaudio":
+        pytest.importorskip("nnAudio", reason="nnAudio is not installed")
+    config = dataclasses.replace(settings(music, tmp_path, "recurrent"), backend=backend)
     catalog = data.load(config.data, sr=config.sr)
     model = building.build_model(config, 5)
     monkeypatch.setattr(running, "CACHE_BYTES", 1000)

@@ -51,6 +51,13 @@ def probabilities(out, cell, split="fold0_seed0"):
         return file["probabilities"]
 
 
+def test_a_cell_that_the_backend_cannot_compute_is_refused_before_anything_is_written(music, tmp_path):
+    pytest.importorskip("nnAudio", reason="nnAudio is not installed")
+    with pytest.raises(checks.ConfigError, match="nnaudio has no TimeDomain"):
+        study.run(settings(music, tmp_path / "out", backend="nnaudio"), progress=False)
+    assert not (tmp_path / "out").exists()
+
+
 def test_every_cell_says_what_it_ran_on(whole):
     known = json.loads((whole / "study.json").read_text())
     assert known["finished"]
