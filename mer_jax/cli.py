@@ -79,7 +79,9 @@ def demo(out: Path = Path("mer_jax_demo"), *, clips: int = 400, epochs: int = 30
         seed: seeds the music.
     """
     from mer_jax import demo as mj_demo
+    from mer_jax.signal.devices import use_all_cores
 
+    use_all_cores()
     mj_demo.run(out, clips=clips, epochs=epochs, seed=seed)
 
 
@@ -222,8 +224,10 @@ def _train_command(argv: Sequence[str]) -> Callable[..., None]:
             resume: go on after the last checkpoint in the run folder, bit for bit as if never interrupted.
         """
         from mer_jax import experiment
+        from mer_jax.signal.devices import use_all_cores
 
         del config  # its values are the defaults of ``settings``
+        use_all_cores()
         experiment.run(settings, resume=resume)
 
     return train
@@ -248,7 +252,9 @@ def _study_command() -> Callable[..., None]:
             quick: some cells, small pictures, few epochs; random VGG19 weights where there are no others.
         """
         from mer_jax import study as mj_study
+        from mer_jax.signal.devices import use_all_cores
 
+        use_all_cores()
         mj_study.run(mj_study.quick(settings) if quick else settings)
 
     return study

@@ -11,6 +11,7 @@ import jax
 from mer_jax.benchmark import SUITES, results, table
 from mer_jax.benchmark.results import Report, milliseconds
 from mer_jax.checks import DataError, InputError
+from mer_jax.signal.devices import use_all_cores
 
 _EXAMPLES = """examples:
   python -m mer_jax.benchmark frontends --quick
@@ -67,6 +68,7 @@ def _run_suite(args: argparse.Namespace) -> None:
         raise DataError(
             args.json, "its folder does not exist", remedy=f"create it: mkdir -p {args.json.parent}"
         )
+    use_all_cores()
     # A program found in a cache on disk would make the first call look like a compilation that took no time.
     jax.config.update("jax_enable_compilation_cache", False)
 

@@ -2,11 +2,13 @@
 
 import argparse
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import jax
 import numpy as np
 
 from mer_jax.benchmark.engine import Contender, Measurement, describe_error, measure
@@ -18,6 +20,7 @@ from mer_jax.benchmark.roofline import Ceilings, bound, measure_ceilings
 from mer_jax.benchmark.signals import render_batch
 from mer_jax.benchmark.transforms import SR, TRANSFORMS, ours
 from mer_jax.machine import load_average
+from mer_jax.signal.devices import use_all_cores
 
 SUMMARY = "front-end transforms against librosa, nnAudio, torchaudio, PyTorch and librosax"
 # A peer whose result is further from ours (relative L2) did other work: it is timed, but it is not the best peer.
@@ -48,6 +51,8 @@ def run_suite(options: Options, on_row: OnRow = lambda report: None) -> Report:
         "suite": "frontends",
         "options": asdict(options),
         "ceilings": asdict(ceilings),
+        "devices": jax.local_device_count(),
+        "glibc_tunables": os.environ.get("GLIBC_TUNABLES", ""),
         "absent": absent,
         "left_out": [],
         "load_average_before": load_average(),
@@ -146,6 +151,7 @@ class _Suite:
 
 def build_contender(name: str, case: Case, peers: tuple[str, ...], seed: int) -> Contender:
     """One contender by name, built anew in the process that measures its memory."""
+    use_all_cores()
     waveforms = render_batch(case.batch, case.num_samples, sr=SR, seed=seed)
     if name == "ours":
         return ours(case.transform, waveforms)

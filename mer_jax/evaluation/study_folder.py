@@ -6,9 +6,10 @@ file last.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,17 @@ def _cells(source: Path, entries: object) -> list[Cell]:
     ids = [cell.id for cell in cells]
     if len(set(ids)) != len(ids):
         raise checks.DataError(source, "names a cell twice", expected="a different id for each")
+    return _distinct(cells)
+
+
+def _distinct(cells: list[Cell]) -> list[Cell]:
+    """Cells with titles of their own: one that several share gets the network, or else the id."""
+    for key in ("network", "id"):
+        times = Counter(cell.title for cell in cells)
+        cells = [
+            replace(cell, title=f"{cell.title}: {getattr(cell, key)}") if times[cell.title] > 1 else cell
+            for cell in cells
+        ]
     return cells
 
 
@@ -201,7 +213,7 @@ def _with_runs(
         if (folder / split.folder / "result.json").exists():
             with _remedy(folder / split.folder):
                 runs[split] = _run(folder / split.folder, cell, split, classes, num_clips)
-    return Cell(cell.id, cell.approach, cell.title, cell.features, cell.network, runs)
+    return replace(cell, runs=runs)
 
 
 def _run(folder: Path, cell: Cell, split: Split, classes: tuple[str, ...], num_clips: int) -> CellRun:

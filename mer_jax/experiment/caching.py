@@ -27,6 +27,7 @@ from mer_jax.frontends.base import Frontend
 from mer_jax.models import EmotionModel, Normalizer
 from mer_jax.models.emotion import as_sequence
 from mer_jax.models.vgg19 import VGG19
+from mer_jax.signal.devices import over_devices
 
 BATCH_SIZE = 16
 # Clips whose frames are measured at a time.
@@ -53,15 +54,21 @@ def fixed_part(model: EmotionModel) -> Callable[[Any, Any], jax.Array]:
     before = EmotionModel(model.frontend, None, _Nothing(), summary=model.summary)
     graph, state = nnx.split(before)
 
-    @jax.jit
-    def draw(state: Any, waveforms: jax.Array, lengths: jax.Array) -> jax.Array:
+    def draw(state: Any, waveforms: Any, lengths: Any) -> jax.Array:
         return nnx.merge(graph, state).features(waveforms, lengths)[0]
 
+    compute = over_devices(draw, shared=1)
     if not isinstance(model.network, VGG19):
-        return lambda waveforms, lengths: draw(state, waveforms, lengths)
+        return lambda waveforms, lengths: compute(state, waveforms, lengths)
     base_graph, base_state = nnx.split(model.network.base)
     convolve = _base_function(base_graph)
-    return lambda waveforms, lengths: convolve(base_state, draw(state, waveforms, lengths))
+
+    def of_picture(waveforms: Any, lengths: Any) -> jax.Array:
+        # A convolution keeps all cores busy by itself, from one device.
+        pictures = jax.device_put(compute(state, waveforms, lengths), jax.local_devices()[0])
+        return convolve(base_state, pictures)
+
+    return of_picture
 
 
 @lru_cache(maxsize=4)

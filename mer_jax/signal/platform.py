@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 # Independent FFTs in one turn of a CPU loop. XLA's executor hands work to another core (to four at most) only while more than
 # eight operations are ready to run (`kSplitThreshold` in xla/backends/cpu/runtime/thunk.h).
-FFTS_PER_TURN = 12
+_FFTS_PER_TURN = 12
 
 
 def platform() -> str:
@@ -22,13 +22,22 @@ def platform() -> str:
     return jax.default_backend()
 
 
+def ffts_per_turn() -> int:
+    """How many FFTs, independent of each other, one turn of a loop on a CPU should hold.
+
+    One where the batch is divided over devices (:mod:`mer_jax.signal.devices`): the other cores have loops of their own, and
+    the shorter program compiles three times as fast.
+    """
+    return 1 if jax.sharding.get_abstract_mesh().manual_axes else _FFTS_PER_TURN
+
+
 def per_clip(fn: Callable[..., Any], *arrays: jax.Array, core_ndim: int = 1) -> Any:
     """Apply ``fn`` to every clip of a batch.
 
-    On a CPU clips take turns in one loop. Two loops over half the clips each do not run side by side: XLA gives both the same
-    temporary buffers, which makes the second wait for the first (measured with jax 0.10.2 and 0.11.2). Operations inside one
-    turn do (see :func:`busy`), so ``fn`` should not hold several large FFTs that do not depend on each other (see
-    :func:`mer_jax.signal.spectra.rows_per_step`).
+    On a CPU clips take turns in one loop. Two loops over half the clips each, in one program, do not run side by side: XLA
+    gives both the same temporary buffers, which makes the second wait for the first (measured with jax 0.10.2 and 0.11.2); on
+    two devices they do (:mod:`mer_jax.signal.devices`). Operations inside one turn do too (see :func:`busy`), so ``fn``
+    should not hold several large FFTs that do not depend on each other (see :func:`mer_jax.signal.spectra.rows_per_step`).
 
     Args:
         fn: maps arrays of ``core_ndim`` axes (one clip) to an array or a pytree of arrays.

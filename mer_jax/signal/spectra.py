@@ -15,7 +15,7 @@ from jax import lax
 
 from mer_jax._shapes import Array, Float
 from mer_jax.signal import framing
-from mer_jax.signal.platform import FFTS_PER_TURN, busy, platform
+from mer_jax.signal.platform import busy, ffts_per_turn, platform
 
 #: Maps the spectra of some frames, complex (rows, bins), to one array or a pytree of arrays (rows, features).
 SpectrumFn = Callable[[jax.Array], Any]
@@ -101,14 +101,14 @@ def _map_in_turns(
 ) -> Any:
     """Some frames a turn, clip after clip, each result written to its place.
 
-    A turn is cut into :data:`~mer_jax.signal.platform.FFTS_PER_TURN` FFTs that do not wait for each other, so that all cores
+    A turn is cut into :func:`~mer_jax.signal.platform.ffts_per_turn` FFTs that do not wait for each other, so that all cores
     take part. Consecutive turns share ``n_fft - hop_length`` samples; the loop carries them over (rather than slicing the clip
     at a moving index) so that the reverse pass adds up gradients of those samples only, not of the whole clip, in every turn.
     """
     n_fft = window.shape[-1]
     # No more than a vector of rows: a turn is laid out frame by frame in the program, which should not grow.
     rows = min(frames, rows_per_step(n_fft, clips.dtype.itemsize), _SIMD_ROWS * 4 // clips.dtype.itemsize)
-    turn = min(frames, FFTS_PER_TURN * rows)
+    turn = min(frames, ffts_per_turn() * rows)
     full, rest = divmod(frames, turn)
     overlap = max(0, n_fft - hop_length)
     fresh = turn * hop_length  # samples that a turn adds to those carried over

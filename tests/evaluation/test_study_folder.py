@@ -57,6 +57,25 @@ def test_reads_what_was_written(tmp_path):
     assert run.curve("validation", "auc").shape == (2,)
 
 
+def test_cells_of_one_title_are_told_apart(study_dir):
+    def same(content):
+        for cell in content["cells"]:
+            cell["title"] = "AE"
+
+    edit(study_dir / "study.json", same)
+    first, second = study_folder.read(study_dir).cells
+    assert (first.title, second.title) == (f"AE: {first.network}", f"AE: {second.network}")
+
+    def same_network(content):
+        for cell in content["cells"]:
+            cell["network"] = "RNN"
+
+    edit(study_dir / "study.json", same_network)
+    assert [cell.title for cell in study_folder.read(study_dir).cells] == [
+        f"AE: RNN: {cell.id}" for cell in (first, second)
+    ]
+
+
 def test_a_split_without_a_result_is_not_done(study_dir):
     (study_dir / SPLIT / "result.json").unlink()
     (study_dir / SPLIT / "predictions.npz").write_bytes(b"half a file")
