@@ -6,9 +6,9 @@ message with the nearest match, also with status 2; status 0 means that the whol
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional
@@ -52,6 +52,7 @@ _TITLE = (
 def _commands(argv: Sequence[str]) -> dict[str, Callable[..., int | None]]:
     """The commands by name; only ``train`` and ``study`` need a configuration, whose modules import JAX."""
     commands: dict[str, Callable[..., int | None]] = {
+        "compare": compare,
         "demo": demo,
         "prepare": prepare,
         "evaluate": evaluate,
@@ -130,27 +131,77 @@ def features(
 
 
 def evaluate(
-    run: Positional[Path], *, data: str | None = None, part: Literal["validation", "test"] = "test"
+    run: Positional[Path],
+    *,
+    data: str | None = None,
+    part: Literal["validation", "test"] = "test",
+    hop_s: float | None = None,
+    folds: int | None = None,
+    seeds: int = 1,
 ) -> None:
     """Score a trained run again, on its own test part or on all of another data set with the same classes.
 
-    Example: mer-jax evaluate runs/time_domain
+    Example: mer-jax evaluate runs/time_domain --hop-s 2.5
+    Example: mer-jax evaluate runs/time_domain --folds 10 --seeds 2
 
     Args:
         run: a run folder written by train or demo.
         data: score on all of this data set instead of the run's own.
         part: which part of the run's own split: test or validation.
+        hop_s: score windows of the run's length, one every so many seconds, and tracks by the mean of their windows; without
+            it a clip is scored by its middle.
+        folds: cross-validate the run's configuration: train it anew on each of so many folds; goes on where it stopped.
+        seeds: how many times, each with its own folds and initial weights.
     """
     from mer_jax import experiment
 
-    found = experiment.evaluate(run, spec=data, part=part)
-    print(f"{run} on {data or part}: {found['num_clips']} clips")
+    if folds is not None:
+        if data is not None or part != "test" or hop_s is not None:
+            raise checks.ConfigError(
+                "folds", "goes with neither data, part nor hop_s", expected="evaluate RUN --folds K --seeds R"
+            )
+        from mer_jax.signal.devices import use_all_cores
+
+        use_all_cores()
+        out = experiment.cross_validate(run, folds=folds, seeds=seeds)
+        print(experiment.describe(out))
+        return
+    found = experiment.evaluate(run, spec=data, part=part, hop_s=hop_s)
+    segments = found.pop("segments", None)
+    print(f"{run} on {data or part}: {found['num_clips']} {'clips' if segments is None else 'tracks'}")
+    _show_scores(found)
+    if segments is not None:
+        print(f"segments, one by one: {segments['num_clips']}")
+        _show_scores(segments)
+
+
+def _show_scores(found: Mapping[str, Any]) -> None:
     for name, value in found.items():
         if value is None or isinstance(value, float):
             print(f"{name:17s} {_number(value)}")
     for name, row in (found.get("per_class") or found["per_target"]).items():
         shown = "  ".join(f"{k} {_number(v)}" for k, v in row.items() if k != "support")
         print(f"{name}: {shown}" + (f"  clips {row['support']:.0f}" if "support" in row else ""))
+
+
+def compare(first: Positional[Path], second: Positional[Path], *, json: Path | None = None) -> None:
+    """Compare two runs, or two cross-validated ones, on the same clips: differences, intervals, p-values.
+
+    Example: mer-jax compare runs/notes runs/statistics
+
+    Args:
+        first: a run folder; where it was cross-validated (evaluate --folds), all its folds count.
+        second: another, trained and tested on the same splits.
+        json: also write the figures here.
+    """
+    from mer_jax.evaluation import comparison
+
+    found = comparison.compare(first, second)
+    print(comparison.table(found, first.name, second.name))
+    if json is not None:
+        from mer_jax.experiment.folder import write_json
+
+        write_json(json, found)
 
 
 def _number(value: float | None) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mer_jax import audio, checks, experiment
 from mer_jax.data.atomic import atomic_path
+from mer_jax.experiment import windows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +69,6 @@ class Predictor:
         mer_jax.checks.CheckpointError: the folder holds no complete run.
     """
 
-    batch_size = 8
-
     def __init__(self, checkpoint: str | Path, *, hop_s: float | None = None) -> None:
         self.run = experiment.restore(checkpoint)
         self.hop_s = self.run.config.clip_s / 2 if hop_s is None else hop_s
@@ -83,16 +82,8 @@ class Predictor:
         """Predict one file; raises :class:`~mer_jax.checks.AudioError` if it cannot be decoded."""
         config = self.run.config
         y, _ = audio.load(path, sr=config.sr)
-        starts = window_starts(len(y), config.num_samples, round(self.hop_s * config.sr))
-        windows = np.zeros((len(starts), config.num_samples), np.float32)
-        lengths = np.minimum(len(y) - starts, config.num_samples).astype(np.int32)
-        for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
-            windows[row, :length] = y[start : start + length]
-        curve = np.concatenate(
-            [
-                self._batch(windows[i : i + self.batch_size], lengths[i : i + self.batch_size])
-                for i in range(0, len(starts), self.batch_size)
-            ]
+        curve, starts, lengths = windows.outputs_of_windows(
+            self._outputs, y, window=config.num_samples, hop=round(self.hop_s * config.sr)
         )
         outputs = curve.mean(axis=0)
         return Prediction(
@@ -107,24 +98,9 @@ class Predictor:
 
     def _valence_arousal(self, outputs: np.ndarray) -> np.ndarray | None:
         if self.run.config.task == "valence_arousal":
-            return outputs
+            return self.run.scaled(outputs)
         by_class = self.run.class_valence_arousal
         return outputs @ by_class if self.run.config.task == "classes" and by_class is not None else None
-
-    def _batch(self, windows: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """Outputs of up to ``batch_size`` windows; filled up, so that one shape is compiled."""
-        count = len(windows)
-        fill = self.batch_size - count
-        windows = np.pad(windows, ((0, fill), (0, 0)))
-        lengths = np.pad(lengths, (0, fill), constant_values=1)
-        return np.asarray(self._outputs(windows, lengths))[:count]
-
-
-def window_starts(num_samples: int, window: int, hop: int) -> np.ndarray:
-    """First sample of each window: every ``hop``, plus one that ends with the clip if its end would be missed."""
-    last = max(0, num_samples - window)
-    starts = np.arange(0, last + 1, hop)
-    return starts if starts[-1] == last else np.append(starts, last)
 
 
 def predict(path: str | Path, *, checkpoint: str | Path, hop_s: float | None = None) -> Prediction:

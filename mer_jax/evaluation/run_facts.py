@@ -15,6 +15,7 @@ _SCORES = {
     "Macro F1": "macro_f1",
     "MCC": "mcc",
     "AUC": "auc",
+    "PR AUC": "pr_auc",
     "Brier": "brier",
     "ECE": "ece",
     "Loss": "loss",
@@ -23,9 +24,10 @@ _LOWER_IS_BETTER = ("Brier", "ECE", "Loss")
 DIRECTION = {name: "lower is better" if name in _LOWER_IS_BETTER else "higher is better" for name in _SCORES}
 DEFINITIONS = (
     "Macro F1: mean over the classes that occur in labels or predictions. MCC: Matthews correlation over all classes. AUC: one "
-    "class against the rest, mean over classes. Brier: squared error between probabilities and one-hot labels, summed over "
-    "classes, mean over clips (0 to 2). ECE: expected calibration error, 15 equal-width bins. Loss: cross-entropy in nats. "
-    "“Undefined” stands where a score would divide 0 by 0, e.g. the recall of a class without clips."
+    "class against the rest, mean over classes; PR AUC: likewise, precision against recall (average precision). Brier: squared "
+    "error between probabilities and one-hot labels, summed over classes, mean over clips (0 to 2). ECE: expected calibration "
+    "error, 15 equal-width bins. Loss: cross-entropy in nats. “Undefined” stands where a score would divide 0 by 0, e.g. the "
+    "recall of a class without clips."
 )
 
 # Key in facts.json -> (label, format); whatever else a run records is listed by its own key.
@@ -82,7 +84,7 @@ def score_rows(run: Run, spans: Mapping[str, Any]) -> list[list[str]]:
     for name, key in _SCORES.items():
         span = spans.get(key)
         found = number(validation[key]) if key in validation else NOT_RECORDED
-        rows.append([name, found, number(test[key]), f"{span[0]:.3f}–{span[1]:.3f}" if span else ""])
+        rows.append([name, found, number(test.get(key)), f"{span[0]:.3f}–{span[1]:.3f}" if span else ""])
     return rows
 
 

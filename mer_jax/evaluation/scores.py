@@ -6,7 +6,7 @@ undefined and is returned as ``None`` (``null`` in JSON), never as a number; a m
 for which the score is defined.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,8 @@ def compute(
     mcc        Matthews correlation, several classes (Gorodkin 2004)              -1..1; 0 for constant predictions
     auc        area under the ROC curve, one class against the rest, mean         0..1; classes with both kinds of
                                                                                   clip; None where there is none
+    pr_auc     area under the precision-recall curve, likewise (scikit-learn's     0..1; chance is the share of a class
+               average precision)
     brier      mean over clips of sum over classes (p - onehot)^2 (Brier 1950)    0..2
     ece        sum over 15 equal-width bins of n_b/n |accuracy_b - confidence_b|  0..1 (Guo et al. 2017)
     loss       mean of -ln p(label)                                               nats, 0..87
@@ -69,7 +71,10 @@ def compute(
         "accuracy": float(metrics.accuracy_score(labels, predicted)),
         "macro_f1": _number(mean_of_defined(f1)),
         "mcc": _mcc(labels, predicted),
-        "auc": _number(mean_of_defined(_auc_of_each_class(labels, probabilities))),
+        "auc": _number(mean_of_defined(_of_each_class(metrics.roc_auc_score, labels, probabilities))),
+        "pr_auc": _number(
+            mean_of_defined(_of_each_class(metrics.average_precision_score, labels, probabilities))
+        ),
         "brier": float(np.mean(np.sum((probabilities - np.eye(len(classes))[labels]) ** 2, axis=1))),
         "ece": expected_calibration_error(labels, probabilities),
         "loss": float(-np.mean(np.log(np.maximum(true_probability, _SMALLEST)))),
@@ -193,12 +198,14 @@ def _mcc(labels: np.ndarray, predicted: np.ndarray) -> float:
     return float(metrics.matthews_corrcoef(labels, predicted))
 
 
-def _auc_of_each_class(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """(classes,) area under the ROC curve against the rest; NaN where a class has every clip or none."""
+def _of_each_class(
+    score: Callable[[np.ndarray, np.ndarray], float], labels: np.ndarray, probabilities: np.ndarray
+) -> np.ndarray:
+    """(classes,) a score of each class against the rest; NaN where a class has every clip or none."""
     num_classes = probabilities.shape[1]
     out = np.full(num_classes, np.nan)
     for k in range(num_classes):
         positive = labels == k
         if 0 < positive.sum() < len(labels):
-            out[k] = metrics.roc_auc_score(positive, probabilities[:, k])
+            out[k] = score(positive, probabilities[:, k])
     return out

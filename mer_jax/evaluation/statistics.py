@@ -124,7 +124,9 @@ def paired_difference(
     ]
     points = [bootstrap.point(parts, metrics=metrics) for parts in (first, second)]
     return {
-        metric: _difference(points[0][metric] - points[1][metric], drawn[0][metric] - drawn[1][metric], level)
+        metric: difference(
+            points[0][metric] - points[1][metric], drawn[0][metric] - drawn[1][metric], level=level
+        )
         for metric in metrics
     }
 
@@ -207,7 +209,16 @@ def calibrated_ece(
     return float(np.abs(gaps).sum(axis=1).mean() / len(confidence))
 
 
-def _difference(value: float, drawn: np.ndarray, level: float) -> Difference | None:
+def difference(
+    value: float, drawn: Float[np.ndarray, " resamples"], *, level: float = 0.95
+) -> Difference | None:
+    """A difference with the percentile interval and p-value of its paired bootstrap; None where they cannot be told.
+
+    Args:
+        value: the difference itself.
+        drawn: the difference in each resample; NaN where it is undefined.
+        level: share of the resamples that lie inside the interval.
+    """
     span = _percentiles(drawn, level)
     if span is None or np.isnan(value):
         return None

@@ -65,14 +65,16 @@ def tags(
     targets: Float[np.ndarray, "clips tags"],
     probabilities: Float[np.ndarray, "clips tags"],
     names: Sequence[str],
+    *,
+    thresholds: Float[np.ndarray, "tags"] | None = None,
 ) -> dict[str, Any]:
     """Scores of tags, each the mean over tags.
 
     ================== ====================================================================================
     auc                area under the ROC curve, 0..1
     average_precision  area under the precision-recall curve, as scikit-learn sums it, 0..1
-    macro_f1           F1 at a probability of one half, 0..1
-    accuracy           share of right tags at one half
+    macro_f1           F1 of the tags whose probability is above their threshold, 0..1
+    accuracy           share of right tags at these thresholds
     brier              squared error of the probabilities, 0..1
     loss               binary cross-entropy, nats
     ================== ====================================================================================
@@ -81,6 +83,7 @@ def tags(
         targets: (clips, tags), 1 for a tag that a clip has, else 0.
         probabilities: (clips, tags).
         names: of the tags.
+        thresholds: (tags,), tuned on other clips (:func:`best_thresholds`); None is one half for all.
 
     Returns:
         The scores above, ``per_target`` (name -> auc, average_precision, f1, support) and ``num_clips``.
@@ -101,7 +104,7 @@ def tags(
     for k in np.flatnonzero(both):
         area[k] = metrics.roc_auc_score(y[:, k], p[:, k])
         precision[k] = metrics.average_precision_score(y[:, k], p[:, k])
-    guess = p > 0.5
+    guess = p > (0.5 if thresholds is None else np.asarray(thresholds)[None, :])
     hits, total = (guess & (y == 1)).sum(axis=0), guess.sum(axis=0) + y.sum(axis=0)
     columns = {
         "auc": area,
@@ -123,8 +126,34 @@ def tags(
     }
 
 
+def best_thresholds(
+    targets: Float[np.ndarray, "clips tags"], probabilities: Float[np.ndarray, "clips tags"]
+) -> Float[np.ndarray, "tags"]:
+    """The threshold of each tag with the largest F1 on these clips; of several the highest, which says less.
+
+    To be taken from validation clips: tuned on the clips that are scored, F1 would be too high. Thresholds lie halfway between
+    neighbouring probabilities; a tag that no clip has gets one half.
+
+    >>> best_thresholds(np.array([[1.0], [1.0], [0.0]]), np.array([[0.4], [0.3], [0.1]])).tolist()
+    [0.2]
+    """
+    y, p = _checked(targets, probabilities, range(targets.shape[1]))
+    out = np.full(y.shape[1], 0.5)
+    for k in np.flatnonzero(y.any(axis=0)):
+        order = np.argsort(-p[:, k], kind="stable")
+        score, hits = p[order, k], np.cumsum(y[order, k])
+        f1 = 2 * hits / (np.arange(1, len(y) + 1) + hits[-1])
+        last = np.flatnonzero(
+            np.append(score[1:] != score[:-1], True)
+        )  # clips of one probability are taken together
+        best = last[np.argmax(f1[last])]
+        below = score[best + 1] if best + 1 < len(score) else 0.0
+        out[k] = (score[best] + below) / 2
+    return out
+
+
 def _checked(
-    targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]
+    targets: np.ndarray, predictions: np.ndarray, names: Sequence[object]
 ) -> tuple[np.ndarray, np.ndarray]:
     if targets.shape != predictions.shape or targets.ndim != 2 or targets.shape[1] != len(names):
         raise checks.DataError(

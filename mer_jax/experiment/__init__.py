@@ -1,7 +1,18 @@
 """One experiment from configuration to report: what ``train``, ``evaluate``, ``study`` and ``predict`` share."""
 
 from mer_jax.experiment.building import build_model
-from mer_jax.experiment.restoring import TrainedRun, evaluate, output_function, restore
+from mer_jax.experiment.crossval import cross_validate, describe
+from mer_jax.experiment.evaluating import evaluate
+from mer_jax.experiment.restoring import TrainedRun, output_function, restore
 from mer_jax.experiment.running import run
 
-__all__ = ["TrainedRun", "build_model", "evaluate", "output_function", "restore", "run"]
+__all__ = [
+    "TrainedRun",
+    "build_model",
+    "cross_validate",
+    "describe",
+    "evaluate",
+    "output_function",
+    "restore",
+    "run",
+]

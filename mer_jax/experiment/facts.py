@@ -50,6 +50,7 @@ def of_data(catalog: Catalog, split: splits.Split) -> dict[str, Any]:
         "synthetic": catalog.facts.get("synthetic", "no"),
         "classes": list(catalog.classes),
         "targets": list(catalog.target_names),
+        "rating_range": catalog.rating_range,
         "num_clips": len(catalog),
         "num_groups": len(set(catalog.groups)),
         "counts": {part: catalog.counts(getattr(split, part)) for part in PARTS},

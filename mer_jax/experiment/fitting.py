@@ -10,11 +10,12 @@ import numpy as np
 from mer_jax.config import ExperimentConfig
 from mer_jax.data.catalog import PARTS, Catalog
 from mer_jax.data.splits import Split
+from mer_jax.evaluation import target_scores
 from mer_jax.experiment import caching, inputs, targets
 from mer_jax.experiment.caching import FeatureArray
 from mer_jax.models import EmotionModel
 from mer_jax.training import loop
-from mer_jax.training.task import Task
+from mer_jax.training.task import MultiLabel, Task
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,13 @@ class Fitted:
         result: how the training went.
         predictions: "validation" and "test" -> the model's outputs, and the rows of the catalog that they are of.
         scores: "validation" and "test" -> scores.
+        thresholds: (tags,) above which a tag is given, tuned on the validation part; None for other tasks.
     """
 
     result: loop.FitResult
     predictions: Mapping[str, tuple[np.ndarray, np.ndarray]]
     scores: Mapping[str, Mapping[str, Any]]
+    thresholds: np.ndarray | None = None
 
 
 def cached_inputs(
@@ -84,7 +87,12 @@ def fit_and_score(
         progress=progress,
     )
     found = {part: inputs.predict(model, loaders[part], task) for part in ("validation", "test")}
+    thresholds = None
+    if isinstance(task, MultiLabel):
+        outputs, rows = found["validation"]
+        thresholds = target_scores.best_thresholds(targets.truth(catalog, task, rows), outputs)
+        score = targets.score_function(catalog, task, thresholds=thresholds)
     scores = {
         part: score(targets.truth(catalog, task, rows), outputs) for part, (outputs, rows) in found.items()
     }
-    return Fitted(result, found, scores)
+    return Fitted(result, found, scores, thresholds)

@@ -9,9 +9,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from mer_jax import checks, config, data
+from mer_jax import checks, config
 from mer_jax.config import ExperimentConfig
-from mer_jax.data import splits
 from mer_jax.experiment import building, caching, facts, inputs, targets
 from mer_jax.models import EmotionModel
 from mer_jax.models.vgg19 import VGG19
@@ -29,6 +28,8 @@ class TrainedRun:
         outputs: names of what the model gives: classes, targets or tags.
         task: what the model was asked for.
         class_valence_arousal: (classes, 2) mean valence and arousal of each class in the training part, or None.
+        rating_range: lowest and highest rating of the scale on which valence and arousal are predicted; None is -1..1.
+        thresholds: (tags,) above which a tag is given, tuned on the run's validation part; None for other tasks.
         model: front-end, standardisation and network with the best weights.
     """
 
@@ -37,7 +38,14 @@ class TrainedRun:
     outputs: tuple[str, ...]
     task: Task
     class_valence_arousal: np.ndarray | None
+    rating_range: tuple[float, float] | None
+    thresholds: np.ndarray | None
     model: EmotionModel
+
+    def scaled(self, ratings: np.ndarray) -> np.ndarray:
+        """Ratings on the scale of the listeners, mapped to -1..1."""
+        low, high = self.rating_range or (-1.0, 1.0)
+        return (ratings - low) * (2 / (high - low)) - 1
 
 
 def restore(path: str | Path) -> TrainedRun:
@@ -70,8 +78,17 @@ def restore(path: str | Path) -> TrainedRun:
     else:
         checkpoint.load_model(path, model)
     ratings = known["data"].get("class_valence_arousal")
-    by_class = None if ratings is None else np.asarray(ratings)
-    return TrainedRun(path, settings, names, task, by_class, model)
+    scale, thresholds = known["data"].get("rating_range"), known.get("thresholds")
+    return TrainedRun(
+        path,
+        settings,
+        names,
+        task,
+        class_valence_arousal=None if ratings is None else np.asarray(ratings),
+        rating_range=None if scale is None else tuple(scale),
+        thresholds=None if thresholds is None else np.asarray(thresholds),
+        model=model,
+    )
 
 
 def check_base(path: Path, settings: ExperimentConfig, network: VGG19, expected: str) -> None:
@@ -95,43 +112,3 @@ def output_function(trained: TrainedRun) -> Callable[[Any, Any], jax.Array]:
     if prepare is None:
         return forward
     return lambda waveforms, lengths: forward(prepare(waveforms), lengths)
-
-
-def evaluate(path: str | Path, *, spec: str | None = None, part: str = "test") -> dict[str, Any]:
-    """Score a finished run anew.
-
-    Args:
-        path: the run folder.
-        spec: score all of this data set instead of a part of the run's own; its classes must be the run's.
-        part: "validation" or "test" of the run's own split.
-
-    Returns:
-        The scores (:func:`mer_jax.evaluation.scores.compute`, or those of :mod:`mer_jax.evaluation.target_scores`).
-
-    Raises:
-        mer_jax.checks.InputError: the run or the data cannot be used, or the classes (targets, tags) differ.
-    """
-    checks.one_of("part", part, ("validation", "test"))
-    trained = restore(path)
-    settings = trained.config
-    where = spec or settings.data
-    catalog = targets.with_targets(data.load(where, sr=settings.sr), settings.task, where)
-    names = targets.output_names(catalog, settings.task)
-    if names != trained.outputs:
-        what = "classes" if settings.task == "classes" else "targets"
-        raise checks.DataError(
-            where,
-            f"has the {what} {', '.join(names)}",
-            expected=f"those of the run: {', '.join(trained.outputs)}",
-        )
-    rows = np.arange(len(catalog))
-    if spec is None:
-        split = splits.grouped_split(
-            catalog.labels, catalog.groups, fold=settings.fold, folds=settings.folds, seed=settings.seed
-        )
-        rows = getattr(split, part)
-    loader = inputs.waveform_loader(catalog, rows, settings, train=False)
-    found, index = inputs.predict(trained.model, loader, trained.task)
-    return dict(
-        targets.score_function(catalog, trained.task)(targets.truth(catalog, trained.task, index), found)
-    )

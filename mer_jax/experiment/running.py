@@ -14,6 +14,7 @@ from mer_jax.data.atomic import atomic_path
 from mer_jax.data.catalog import PARTS, Catalog
 from mer_jax.evaluation import feature_examples, report
 from mer_jax.experiment import building, caching, facts, fitting, folder, inputs, targets
+from mer_jax.experiment.caching import FeatureArray
 from mer_jax.models import EmotionModel
 from mer_jax.training.task import Classification, Task
 
@@ -21,13 +22,21 @@ from mer_jax.training.task import Classification, Task
 CACHE_BYTES = 2 << 30
 
 
-def run(settings: ExperimentConfig, *, resume: bool = False, progress: bool = True) -> Path:
+def run(
+    settings: ExperimentConfig,
+    *,
+    resume: bool = False,
+    progress: bool = True,
+    kept: dict[int, FeatureArray] | None = None,
+) -> Path:
     """Train, evaluate and report one configuration.
 
     Args:
         settings: what to run; ``settings.out`` is the run folder.
         resume: go on after the last checkpoint in the folder.
         progress: show progress.
+        kept: features by seed, for runs that differ in nothing but ``fold``, ``seed`` and ``out``: taken from here if they are
+            there, and put here if they are computed.
 
     Returns:
         The run folder.
@@ -56,7 +65,7 @@ def run(settings: ExperimentConfig, *, resume: bool = False, progress: bool = Tr
     folder.write_json(out / "facts.json", known)
     if progress and why_not:
         print(f"features are computed in every epoch: {why_not}")
-    trained, loaders = inputs_of(settings, catalog, split, model, cached=not why_not)
+    trained, loaders = inputs_of(settings, catalog, split, model, cached=not why_not, kept=kept)
     fitted = fitting.fit_and_score(
         trained, loaders, catalog, settings, task, run_dir=out, resume=resume, progress=progress
     )
@@ -67,6 +76,8 @@ def run(settings: ExperimentConfig, *, resume: bool = False, progress: bool = Tr
             out, catalog, rows=split.test, sr=settings.sr, num_samples=settings.num_samples
         )
     result = fitted.result
+    if fitted.thresholds is not None:
+        known["thresholds"] = fitted.thresholds.tolist()
     known |= {
         "finished": folder.now(),
         "wall_s": round(time.perf_counter() - started, 3),
@@ -82,7 +93,13 @@ def run(settings: ExperimentConfig, *, resume: bool = False, progress: bool = Tr
 
 
 def inputs_of(
-    settings: ExperimentConfig, catalog: Catalog, split: splits.Split, model: EmotionModel, *, cached: bool
+    settings: ExperimentConfig,
+    catalog: Catalog,
+    split: splits.Split,
+    model: EmotionModel,
+    *,
+    cached: bool,
+    kept: dict[int, FeatureArray] | None = None,
 ) -> tuple[EmotionModel, dict[str, Any]]:
     """The part of the model that is trained, its standardisation fitted, and its batches."""
     if not cached:
@@ -93,11 +110,13 @@ def inputs_of(
         once = inputs.waveform_loader(catalog, split.train, settings, train=False)
         model.standardisation.take(models.fit_normalizer(model, once))
         return model, loaders
-    started = time.perf_counter()
-    prepare = inputs.backend_function(settings)
-    found = caching.compute(catalog, model, num_samples=settings.num_samples, prepare=prepare)
-    array = caching.FeatureArray(*found, seconds=time.perf_counter() - started)
-    return fitting.cached_inputs(settings, catalog, split, model, array)
+    kept = {} if kept is None else kept
+    if settings.seed not in kept:
+        started = time.perf_counter()
+        prepare = inputs.backend_function(settings)
+        found = caching.compute(catalog, model, num_samples=settings.num_samples, prepare=prepare)
+        kept[settings.seed] = FeatureArray(*found, seconds=time.perf_counter() - started)
+    return fitting.cached_inputs(settings, catalog, split, model, kept[settings.seed])
 
 
 def why_not_cached(settings: ExperimentConfig, catalog: Catalog, model: EmotionModel) -> str:

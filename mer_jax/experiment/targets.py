@@ -25,6 +25,8 @@ VALENCE_AROUSAL = ("valence", "arousal")
 def with_targets(catalog: Catalog, task: TaskName, spec: str) -> Catalog:
     """The catalog with what the task predicts in ``targets``, or as it is for classes.
 
+    Valence and arousal are predicted, and scored, on the scale that listeners rated on (:attr:`Catalog.rating_range`).
+
     Raises:
         mer_jax.checks.DataError: the data set does not hold what the task is about.
     """
@@ -42,7 +44,8 @@ def with_targets(catalog: Catalog, task: TaskName, spec: str) -> Catalog:
     if task == "valence_arousal":
         if catalog.valence_arousal is None:
             raise checks.DataError(spec, "has no ratings", expected="valence and arousal for every clip")
-        return dataclasses.replace(catalog, targets=catalog.valence_arousal, target_names=VALENCE_AROUSAL)
+        native = catalog.native(catalog.valence_arousal).astype(np.float32)
+        return dataclasses.replace(catalog, targets=native, target_names=VALENCE_AROUSAL)
     if catalog.targets is None:
         raise checks.DataError(
             spec,
@@ -82,12 +85,16 @@ def task_of(settings: ExperimentConfig, catalog: Catalog, rows: np.ndarray) -> T
     return Classification(settings.training.label_smoothing, weights)
 
 
-def score_function(catalog: Catalog, task: Task) -> Callable[[np.ndarray, np.ndarray], Mapping[str, Any]]:
-    """Scores of a part from the truth (labels or targets) and the model's outputs."""
+def score_function(
+    catalog: Catalog, task: Task, *, thresholds: np.ndarray | None = None
+) -> Callable[[np.ndarray, np.ndarray], Mapping[str, Any]]:
+    """Scores of a part from the truth (labels or targets) and the model's outputs; ``thresholds`` are those of tags."""
     if isinstance(task, Regression):
         return lambda true, found: target_scores.regression(true, found, catalog.target_names, std=task.std)
     if isinstance(task, MultiLabel):
-        return lambda true, found: target_scores.tags(true, found, catalog.target_names)
+        return lambda true, found: target_scores.tags(
+            true, found, catalog.target_names, thresholds=thresholds
+        )
     return lambda true, found: scores.compute(true, found, catalog.classes)
 
 

@@ -70,3 +70,30 @@ def test_what_cannot_be_scored_is_named(bad):
         target_scores.regression(y, p, NAMES[:2])
     with pytest.raises(checks.DataError, match="outside their range"):
         target_scores.tags(np.full((4, 2), 0.5), np.ones((4, 2)), NAMES[:2])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_thresholds_are_the_best_of_all(seed):
+    rng = np.random.default_rng(seed)
+    y = (rng.uniform(size=(40, 3)) < [0.1, 0.5, 0.9]).astype(np.float64)
+    p = np.round(np.clip(0.4 * y + rng.uniform(0, 0.6, y.shape), 0, 1), 1)  # rounded, so that some are equal
+    found = target_scores.best_thresholds(y, p)
+    for k in range(3):
+        every = [
+            metrics.f1_score(y[:, k], p[:, k] > t, zero_division=0) for t in np.linspace(-0.05, 1.05, 23)
+        ]
+        assert metrics.f1_score(y[:, k], p[:, k] > found[k], zero_division=0) == pytest.approx(max(every))
+
+
+def test_a_tag_that_no_clip_has_keeps_one_half():
+    assert target_scores.best_thresholds(np.zeros((3, 1)), np.full((3, 1), 0.2)).tolist() == [0.5]
+
+
+def test_thresholds_decide_f1_and_accuracy_alone():
+    y, p = np.array([[1.0], [0.0], [1.0]]), np.array([[0.3], [0.1], [0.6]])
+    half, tuned = (
+        target_scores.tags(y, p, ["calm"], thresholds=t) for t in (None, target_scores.best_thresholds(y, p))
+    )
+    assert (half["macro_f1"], tuned["macro_f1"]) == (pytest.approx(2 / 3), 1.0)
+    assert (half["accuracy"], tuned["accuracy"]) == (pytest.approx(2 / 3), 1.0)
+    assert half["auc"] == tuned["auc"]

@@ -1,0 +1,75 @@
+"""Scoring a finished run anew: on its own parts or on other data, by the middle of each clip or by all of its windows."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mer_jax import checks, data
+from mer_jax.data import splits
+from mer_jax.data.catalog import Catalog
+from mer_jax.experiment import inputs, targets, windows
+from mer_jax.experiment.restoring import TrainedRun, output_function, restore
+
+
+def evaluate(
+    path: str | Path, *, spec: str | None = None, part: str = "test", hop_s: float | None = None
+) -> dict[str, Any]:
+    """Score a finished run anew.
+
+    Args:
+        path: the run folder.
+        spec: score all of this data set instead of a part of the run's own; its classes must be the run's.
+        part: "validation" or "test" of the run's own split.
+        hop_s: score by windows as long as the run was trained on, one every ``hop_s`` seconds of each clip, rather than by the
+            clip's middle.
+
+    Returns:
+        The scores (:func:`mer_jax.evaluation.scores.compute`, or those of :mod:`mer_jax.evaluation.target_scores`). With
+        ``hop_s`` those of the tracks (a track's outputs are the mean over its windows), and under ``"segments"`` those of the
+        windows taken one by one.
+
+    Raises:
+        mer_jax.checks.InputError: the run or the data cannot be used, or the classes (targets, tags) differ.
+    """
+    checks.one_of("part", part, ("validation", "test"))
+    trained = restore(path)
+    settings = trained.config
+    catalog = _catalog(trained, spec or settings.data)
+    rows = np.arange(len(catalog))
+    if spec is None:
+        split = splits.grouped_split(
+            catalog.labels, catalog.groups, fold=settings.fold, folds=settings.folds, seed=settings.seed
+        )
+        rows = getattr(split, part)
+    score = targets.score_function(catalog, trained.task, thresholds=trained.thresholds)
+    if hop_s is None:
+        loader = inputs.waveform_loader(catalog, rows, settings, train=False)
+        found, index = inputs.predict(trained.model, loader, trained.task)
+        return dict(score(targets.truth(catalog, trained.task, index), found))
+    checks.positive("hop_s", hop_s)
+    found, index = windows.outputs_of_tracks(
+        output_function(trained),
+        catalog,
+        rows,
+        window=settings.num_samples,
+        hop=max(1, round(hop_s * settings.sr)),
+    )
+    tracks = windows.mean_of_tracks(found, index, rows)
+    segments = score(targets.truth(catalog, trained.task, index), found)
+    return dict(score(targets.truth(catalog, trained.task, rows), tracks)) | {"segments": dict(segments)}
+
+
+def _catalog(trained: TrainedRun, where: str) -> Catalog:
+    """A data set whose classes (targets, tags) are those of a run."""
+    settings = trained.config
+    catalog = targets.with_targets(data.load(where, sr=settings.sr), settings.task, where)
+    names = targets.output_names(catalog, settings.task)
+    if names != trained.outputs:
+        what = "classes" if settings.task == "classes" else "targets"
+        raise checks.DataError(
+            where,
+            f"has the {what} {', '.join(names)}",
+            expected=f"those of the run: {', '.join(trained.outputs)}",
+        )
+    return catalog

@@ -1,0 +1,94 @@
+"""A run scored by windows, and its configuration cross-validated."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from mer_jax import checks, cli, data, experiment
+from mer_jax.config import ExperimentConfig, FrontendConfig
+from mer_jax.data import synthetic
+from mer_jax.experiment import running, targets, windows
+from mer_jax.models import DenseConfig
+from mer_jax.training import TrainingConfig
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory):
+    return synthetic.write_folder(tmp_path_factory.mktemp("crossval") / "music", 195, duration_s=1.0, sr=8000)
+
+
+@pytest.fixture(scope="module")
+def run(music, tmp_path_factory):
+    settings = ExperimentConfig(
+        data=str(music / "manifest.csv"),
+        out=tmp_path_factory.mktemp("runs") / "run",
+        sr=8000,
+        clip_s=0.5,
+        folds=3,
+        network="dense",
+        frontend=FrontendConfig("log_mel", {"n_mels": 16, "n_fft": 512, "hop_length": 256}, ("mean", "std")),
+        dense=DenseConfig(widths=(8,), dropout=0.0, norm="none"),
+        training=TrainingConfig(epochs=3, batch_size=16),
+    )
+    return experiment.run(settings, progress=False)
+
+
+def test_windows_cover_a_clip():
+    assert windows.window_starts(10, 4, 3).tolist() == [0, 3, 6]
+    assert windows.window_starts(11, 4, 3).tolist() == [0, 3, 6, 7]
+    assert windows.window_starts(3, 4, 3).tolist() == [0]
+
+
+def test_a_track_is_the_mean_of_its_windows(run, music):
+    found = experiment.evaluate(run, hop_s=0.25)
+    segments = found["segments"]
+    assert segments["num_clips"] == 3 * found["num_clips"]
+    # The same by prediction of single files.
+    trained = experiment.restore(run)
+    catalog = data.load(music / "manifest.csv", sr=8000)
+    function = experiment.output_function(trained)
+    y = catalog.source[5]
+    outputs, starts, lengths = windows.outputs_of_windows(function, y, window=4000, hop=2000)
+    assert starts.tolist() == [0, 2000, 4000]
+    assert lengths.tolist() == [4000] * 3
+    alone = np.asarray(function(y[None, 2000:6000], np.array([4000], np.int32)))[0]
+    np.testing.assert_allclose(outputs[1], alone, atol=1e-5)
+    rows = np.array([7, 5])
+    of_windows, of_row = windows.outputs_of_tracks(function, catalog, rows, window=4000, hop=2000)
+    np.testing.assert_allclose(
+        windows.mean_of_tracks(of_windows, of_row, rows)[1], outputs.mean(axis=0), rtol=1e-6
+    )
+
+
+def test_every_fold_is_trained_and_all_are_scored_together(run, capsys, monkeypatch):
+    assert cli.main(["evaluate", str(run), "--folds", "3", "--seeds", "1"]) == 0
+    assert "mean over splits" in capsys.readouterr().out
+    found = json.loads((run / "crossval" / "crossval.json").read_text())
+    assert [split["fold"] for split in found["splits"]] == [0, 1, 2]
+    assert found["num_clips"] == 195  # each clip was tested on once
+    # Fold 0 of seed 0 is what the run itself was.
+    own = json.loads((run / "scores.json").read_text())["test"]["brier"]
+    assert found["splits"][0]["scores"]["brier"] == pytest.approx(own, rel=1e-4)
+    # What is finished is not trained again.
+    monkeypatch.setattr(running, "run", lambda *_, **__: pytest.fail("trained again"))
+    experiment.cross_validate(run, folds=3, progress=False)
+    assert cli.main(["compare", str(run), str(run)]) == 0
+    assert "+0.000" in capsys.readouterr().out
+
+
+def test_flags_that_do_not_go_together(run, capsys):
+    assert cli.main(["evaluate", str(run), "--folds", "3", "--hop-s", "1"]) == 2
+    assert "goes with neither" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    with pytest.raises(checks.CheckpointError, match=r"has no config\.json"):
+        experiment.cross_validate(tmp_path)
+
+
+def test_ratings_are_predicted_on_the_scale_of_the_listeners(music):
+    catalog = dataclasses.replace(data.load(music / "manifest.csv", sr=8000), rating_range=(1.0, 9.0))
+    found = targets.with_targets(catalog, "valence_arousal", "here").targets
+    np.testing.assert_allclose(found, 5 + 4 * catalog.valence_arousal, rtol=1e-6)
