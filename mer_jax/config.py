@@ -17,7 +17,7 @@ from mer_jax.training.loop import TrainingConfig
 from mer_jax.training.optimizer import OptimizerConfig
 
 Network = Literal["recurrent", "dense", "vgg19"]
-TaskName = Literal["classes", "valence_arousal", "targets", "tags"]
+TaskName = Literal["classes", "valence_arousal", "joint", "targets", "tags"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ExperimentConfig:
     backend: Literal["jax", "nnaudio"] = "jax"
     """What computes the features: jax (inside the model's program) or nnaudio (torch, handed over by DLPack)."""
     task: TaskName = "classes"
-    """classes; valence_arousal; targets (numbers in the target_ columns of a manifest) or tags (the same, 0 or 1)."""
+    """classes; valence_arousal; joint (both); targets (numbers: target_ columns of a manifest) or tags (the same, 0 or 1)."""
     cache: Literal["auto", "off"] = "auto"
     """auto: features that no training changes are computed once, if every clip fits clip_s and they fit in memory."""
     frontend: FrontendConfig = FrontendConfig()

@@ -21,13 +21,14 @@ class Prediction:
 
     Attributes:
         path: the audio file.
-        task: what the run was trained for: ``"classes"``, ``"tags"``, ``"targets"`` or ``"valence_arousal"``.
+        task: what the run was trained for: ``"classes"``, ``"joint"``, ``"tags"``, ``"targets"`` or
+            ``"valence_arousal"``.
         names: of the outputs: classes, tags or targets.
         outputs: (names,), the mean over the windows: probabilities, which sum to 1 over classes, or predicted numbers.
         times_s: (windows,), centre of each window, seconds from the start.
         curve: (windows, names), the outputs of each window.
-        valence_arousal: (2,) in -1..1; of a run on classes their mean valence and arousal in the training part, weighted by
-            ``probabilities``. None where the run cannot tell.
+        valence_arousal: (2,) in -1..1: predicted, or of a run on classes alone their mean valence and arousal in the training
+            part, weighted by ``probabilities``. None where the run cannot tell.
     """
 
     path: Path
@@ -41,7 +42,7 @@ class Prediction:
     @property
     def probabilities(self) -> np.ndarray:
         """(classes,) or (tags,); raises :class:`~mer_jax.checks.ConfigError` for a run that predicts numbers."""
-        if self.task not in ("classes", "tags"):
+        if self.task not in ("classes", "joint", "tags"):
             raise checks.ConfigError(
                 self.task, "has no probabilities", expected="a run on classes or tags", remedy="read outputs"
             )
@@ -86,19 +87,20 @@ class Predictor:
             self._outputs, y, window=config.num_samples, hop=round(self.hop_s * config.sr)
         )
         outputs = curve.mean(axis=0)
+        count = len(self.run.outputs) - 2 if config.task == "joint" else len(self.run.outputs)
         return Prediction(
             path=Path(path),
             task=config.task,
-            names=self.run.outputs,
-            outputs=outputs,
+            names=self.run.outputs[:count],
+            outputs=outputs[:count],
             times_s=(starts + lengths / 2) / config.sr,
-            curve=curve,
+            curve=curve[:, :count],
             valence_arousal=self._valence_arousal(outputs),
         )
 
     def _valence_arousal(self, outputs: np.ndarray) -> np.ndarray | None:
-        if self.run.config.task == "valence_arousal":
-            return self.run.scaled(outputs)
+        if self.run.config.task in ("valence_arousal", "joint"):
+            return self.run.scaled(outputs[-2:])
         by_class = self.run.class_valence_arousal
         return outputs @ by_class if self.run.config.task == "classes" and by_class is not None else None
 
@@ -163,9 +165,9 @@ def table(predictions: Sequence[Prediction], suffix: str) -> str:
 
 def _row(p: Prediction) -> dict[str, str | float]:
     row: dict[str, str | float] = {"path": str(p.path), "label": p.label}
-    prefix = "p_" if p.task in ("classes", "tags") else ""
+    prefix = "p_" if p.task in ("classes", "joint", "tags") else ""
     row |= {prefix + name: float(value) for name, value in zip(p.names, p.outputs, strict=True)}
-    if p.valence_arousal is not None and p.task == "classes":
+    if p.valence_arousal is not None and p.task in ("classes", "joint"):
         row |= {"valence": float(p.valence_arousal[0]), "arousal": float(p.valence_arousal[1])}
     return row
 
@@ -200,10 +202,10 @@ def _print(p: Prediction, *, curve: bool) -> None:
 
     emotion = (
         f"{p.path}: {p.label}  ({scores(p.outputs)})"
-        if p.task == "classes"
+        if p.task in ("classes", "joint")
         else f"{p.path}: {scores(p.outputs)}"
     )
-    if p.valence_arousal is not None and p.task == "classes":
+    if p.valence_arousal is not None and p.task in ("classes", "joint"):
         emotion += f"  valence {p.valence_arousal[0]:+.2f}  arousal {p.valence_arousal[1]:+.2f}"
     print(emotion)
     if curve:

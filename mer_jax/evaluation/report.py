@@ -50,6 +50,7 @@ def _class_page(run: Run) -> html.Page:
         path=run.path, classes=run.classes, page=page, note=note, run=run, spans=_intervals(run)
     )
     sections.headline()
+    sections.numbers()
     sections.curves()
     sections.errors()
     sections.data(run.facts["data"]["counts"])

@@ -126,7 +126,7 @@ def read(run_dir: Path | str) -> Run | TargetRun:
         "synthetic": yes_or_no(path / "facts.json", facts["data"]["synthetic"]),
     }
     task = (facts.get("task") or {}).get("name", "classes")
-    return _read_classes(common) if task == "classes" else _read_targets(common, task)
+    return _read_classes(common) if task in ("classes", "joint") else _read_targets(common, task)
 
 
 def _read_classes(common: dict[str, Any]) -> Run:

@@ -54,6 +54,25 @@ class Sections(RunSections):
             html.gallery([table, element("div", *(html.paragraph(text, class_="note") for text in remarks))]),
         )
 
+    def numbers(self) -> None:
+        """Scores of valence and arousal, of a run that predicts them beside the class."""
+        found = self.run.scores["test"].get("valence_arousal")
+        if found is None:
+            return
+        names = {"pearson_r": "Pearson r", "r2": "R²", "ccc": "Concordance", "rmse": "RMSE"}
+        rows = [
+            [target, *(run_facts.number(scored[key]) for key in names)]
+            for target, scored in found["per_target"].items()
+        ]
+        rows.append(["mean", *(run_facts.number(found[key]) for key in names)])
+        table = self.page.table(
+            "Valence and arousal of the test part, on the listeners' scale",
+            ["Target", *names.values()],
+            rows,
+            align="lrrrr",
+        )
+        self.page.section("Valence and arousal", table)
+
     def curves(self) -> None:
         """Accuracy, loss, Brier score and AUC by epoch."""
         num_classes = len(self.run.classes)

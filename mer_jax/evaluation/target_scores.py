@@ -5,7 +5,7 @@ A score that divides 0 by 0 (the correlation with a constant, the ROC curve of a
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,6 +21,7 @@ def regression(
     names: Sequence[str],
     *,
     std: Sequence[float] | None = None,
+    loss: Literal["mse", "ccc"] = "mse",
 ) -> dict[str, Any]:
     """Scores of predicted numbers, each the mean over targets.
 
@@ -29,7 +30,7 @@ def regression(
     r2         1 - sum (y - p)^2 / sum (y - mean y)^2, at most 1
     rmse       root of the mean squared error, in the targets' units
     ccc        concordance, 2 cov / (var y + var p + (mean y - mean p)^2), -1..1 (Lin 1989)
-    loss       mean squared error in units of ``std``, what training minimises
+    loss       what training minimises: mean squared error in units of ``std``, or 1 - ccc
     ========== ============================================================================================
 
     Args:
@@ -37,6 +38,7 @@ def regression(
         predictions: (clips, outputs).
         names: of the targets.
         std: spread of each target over the training part, for ``loss``; None is 1.
+        loss: which.
 
     Returns:
         The scores above, ``per_target`` (name -> pearson_r, r2, rmse, ccc) and ``num_clips``.
@@ -58,7 +60,9 @@ def regression(
         "ccc": _divide(2 * cov, var_y + var_p + (y.mean(axis=0) - p.mean(axis=0)) ** 2),
     }
     scale = np.ones(y.shape[1]) if std is None else np.asarray(std, np.float64)
-    return _collect(columns, names) | {"loss": float((mse / scale**2).mean()), "num_clips": len(y)}
+    found = _collect(columns, names)
+    least = float((mse / scale**2).mean()) if loss == "mse" else 1 - (found["ccc"] or 0.0)
+    return found | {"loss": least, "num_clips": len(y)}
 
 
 def tags(

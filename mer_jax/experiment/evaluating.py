@@ -66,7 +66,7 @@ def _catalog(trained: TrainedRun, where: str) -> Catalog:
     catalog = targets.with_targets(data.load(where, sr=settings.sr), settings.task, where)
     names = targets.output_names(catalog, settings.task)
     if names != trained.outputs:
-        what = "classes" if settings.task == "classes" else "targets"
+        what = "classes" if settings.task in ("classes", "joint") else "targets"
         raise checks.DataError(
             where,
             f"has the {what} {', '.join(names)}",

@@ -68,7 +68,8 @@ def restore(path: str | Path) -> TrainedRun:
         (path / "config.json").read_text(encoding="utf-8"), where=path / "config.json"
     )
     known = json.loads((path / "facts.json").read_text(encoding="utf-8"))
-    names = tuple(known["data"]["classes" if settings.task == "classes" else "targets"])
+    of = {"classes": ["classes"], "joint": ["classes", "targets"]}.get(settings.task, ["targets"])
+    names = tuple(name for part in of for name in known["data"][part])
     task = targets.from_json(settings.task, known["task"])
     model = building.build_model(settings, len(names))
     if known.get("cached"):

@@ -16,7 +16,7 @@ from mer_jax.evaluation import feature_examples, report
 from mer_jax.experiment import building, caching, facts, fitting, folder, inputs, targets
 from mer_jax.experiment.caching import FeatureArray
 from mer_jax.models import EmotionModel
-from mer_jax.training.task import Classification, Task
+from mer_jax.training.task import Classification, Joint, Task
 
 # Features that need more than this are computed anew in every epoch.
 CACHE_BYTES = 2 << 30
@@ -71,7 +71,7 @@ def run(
     )
     _write_predictions(out / "predictions.npz", catalog, task, *fitted.predictions["test"])
     folder.write_json(out / "scores.json", fitted.scores)
-    if settings.task == "classes":
+    if settings.task in ("classes", "joint"):
         feature_examples.write(
             out, catalog, rows=split.test, sr=settings.sr, num_samples=settings.num_samples
         )
@@ -149,6 +149,16 @@ def _write_predictions(path: Path, catalog: Catalog, task: Task, found: np.ndarr
     true = targets.truth(catalog, task, rows)
     if isinstance(task, Classification):
         columns |= {"labels": true, "probabilities": found, "classes": np.array(catalog.classes)}
+    elif isinstance(task, Joint):
+        probabilities, numbers = task.parts(found)
+        columns |= {
+            "labels": catalog.labels[rows],
+            "probabilities": probabilities,
+            "classes": np.array(catalog.classes),
+            "targets": true[:, 1:],
+            "predictions": numbers,
+            "names": np.array(catalog.target_names),
+        }
     else:
         columns |= {"targets": true, "predictions": found, "names": np.array(catalog.target_names)}
     with atomic_path(path) as temporary, open(temporary, "wb") as file:

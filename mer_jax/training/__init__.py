@@ -4,15 +4,16 @@ from mer_jax.training.augmentation import AugmentationConfig
 from mer_jax.training.loop import FitResult, TrainingConfig, fit
 from mer_jax.training.optimizer import OptimizerConfig
 from mer_jax.training.step import TrainState, make_step
-from mer_jax.training.task import Classification, MultiLabel, Regression
+from mer_jax.training.task import Classification, Joint, MultiLabel, Regression
 
 __all__ = [
     "AugmentationConfig",
     "Classification",
     "FitResult",
+    "Joint",
     "MultiLabel",
-    "Regression",
     "OptimizerConfig",
+    "Regression",
     "TrainState",
     "TrainingConfig",
     "fit",

@@ -46,6 +46,8 @@ class TrainingConfig:
     """Share of the target spread over all classes."""
     class_weights: Literal["none", "balanced"] = "none"
     """balanced: each class's clips weigh n / (classes * clips of the class)."""
+    regression_loss: Literal["mse", "ccc"] = "mse"
+    """Of numbers: squared error in units of each one's spread, or 1 - concordance over the batch."""
     checkpoint_every_steps: int = 0
     """Also save in the middle of an epoch, every so many steps; 0 saves after each epoch only."""
     tensorboard: bool = False
@@ -59,6 +61,7 @@ class TrainingConfig:
             checks.in_range("label_smoothing", self.label_smoothing, 0.0, 0.99)
             checks.one_of("monitor", self.monitor, get_args(Monitor))
             checks.one_of("class_weights", self.class_weights, ("none", "balanced"))
+            checks.one_of("regression_loss", self.regression_loss, ("mse", "ccc"))
 
 
 @dataclass(frozen=True)
@@ -257,13 +260,12 @@ class _Fit:
 
     def _validate(self) -> dict[str, float | None]:
         true, predicted = [], []
-        column = "label" if isinstance(self.task, Classification) else "target"
         for batch in self.validation_loader:
             real = np.asarray(batch["weight"]) > 0
             inputs = {name: batch[name] for name in ("waveform", "length")}
             found = self.predict(self.state.params, self.state.model_state, inputs)
             predicted.append(np.asarray(found)[real])
-            true.append(np.asarray(batch[column])[real])
+            true.append(self.task.truth(batch)[real])
         scores = self.score(np.concatenate(true), np.concatenate(predicted))
         return {name: scores[name] for name in get_args(Monitor) if name in scores}
 

@@ -6,7 +6,7 @@ Targets are floating point in every task, so that two clips can be mixed (:mod:`
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +32,10 @@ class Classification:
 
     measures = ("accuracy", "brier")
     """What :meth:`measure` gives besides the loss."""
+
+    def truth(self, batch: Batch) -> np.ndarray:
+        """What outputs are scored against: labels."""
+        return np.asarray(batch["label"])
 
     def targets(self, batch: Batch, num_outputs: int) -> Float[Array, "batch classes"]:
         """One-hot rows of ``batch["label"]``."""
@@ -69,19 +73,27 @@ class Classification:
 
 @dataclass(frozen=True)
 class Regression:
-    """Several numbers at a time, such as valence and arousal: mean squared error in units of each target's spread.
+    """Several numbers at a time, such as valence and arousal: squared error, or lack of concordance.
 
     The network works on standardised targets, so that one with a small spread counts as much as any other.
 
     Attributes:
         mean: of each target over the training part.
         std: standard deviation of each.
+        loss: ``"mse"``: mean squared error in units of each target's spread. ``"ccc"``: 1 - Lin's concordance of each target
+            over the clips of a batch, mean over targets; it rewards a spread as wide as the truth's, where the squared error
+            draws predictions to the mean. Source: Lin, Biometrics 45 (1989).
     """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    loss: Literal["mse", "ccc"] = "mse"
 
     measures = ("mse",)
+
+    def truth(self, batch: Batch) -> np.ndarray:
+        """What outputs are scored against: the targets in their own units."""
+        return np.asarray(batch["target"])
 
     def targets(self, batch: Batch, num_outputs: int) -> Float[Array, "batch outputs"]:
         """``batch["target"]``, standardised."""
@@ -91,8 +103,10 @@ class Regression:
     def losses(
         self, logits: Float[Array, "batch outputs"], targets: Float[Array, "batch outputs"]
     ) -> Float[Array, " batch"]:
-        """Squared error of each clip, mean over its standardised targets."""
-        return jnp.square(logits - targets).mean(axis=-1)
+        """Squared error of each clip, mean over its standardised targets; or the batch's lack of concordance, for each clip."""
+        if self.loss == "mse":
+            return jnp.square(logits - targets).mean(axis=-1)
+        return jnp.full(logits.shape[:1], 1 - concordance(logits, targets).mean())
 
     def outputs(self, logits: Float[Array, "batch outputs"]) -> Float[Array, "batch outputs"]:
         """Predicted values in the targets' own units."""
@@ -111,6 +125,10 @@ class MultiLabel:
     """Any number of tags a clip: a sigmoid and binary cross-entropy for each."""
 
     measures = ("accuracy", "brier")
+
+    def truth(self, batch: Batch) -> np.ndarray:
+        """What outputs are scored against: 0 or 1 for each tag."""
+        return np.asarray(batch["target"])
 
     def targets(self, batch: Batch, num_outputs: int) -> Float[Array, "batch tags"]:
         """``batch["target"]``: 1 for a tag the clip has, else 0."""
@@ -138,7 +156,75 @@ class MultiLabel:
         }
 
 
-Task = Classification | Regression | MultiLabel
+@dataclass(frozen=True)
+class Joint:
+    """A class and several numbers at once, from one network: the losses of both, added.
+
+    Outputs are (batch, classes + numbers), the probabilities first.
+
+    Attributes:
+        classification: what is asked about the class.
+        regression: what is asked about the numbers.
+        weight: of the numbers' loss.
+    """
+
+    classification: Classification
+    regression: Regression
+    weight: float = 1.0
+
+    measures = ("accuracy", "brier", "mse")
+
+    def parts(self, x: Any) -> tuple[Any, Any]:
+        """Logits, targets or outputs: those of the class and those of the numbers."""
+        numbers = len(self.regression.mean)
+        return x[..., :-numbers], x[..., -numbers:]
+
+    def truth(self, batch: Batch) -> np.ndarray:
+        """What outputs are scored against: the label, then the targets in their own units."""
+        return np.column_stack([np.asarray(batch["label"]), np.asarray(batch["target"])])
+
+    def targets(self, batch: Batch, num_outputs: int) -> Float[Array, "batch outputs"]:
+        """One-hot rows and standardised numbers."""
+        numbers = len(self.regression.mean)
+        one_hot = self.classification.targets(batch, num_outputs - numbers)
+        return jnp.concatenate([one_hot, self.regression.targets(batch, numbers)], axis=-1)
+
+    def losses(
+        self, logits: Float[Array, "batch outputs"], targets: Float[Array, "batch outputs"]
+    ) -> Float[Array, " batch"]:
+        """Cross-entropy plus ``weight`` times the loss of the numbers, for each clip."""
+        (a, b), (p, q) = self.parts(logits), self.parts(targets)
+        return self.classification.losses(a, p) + self.weight * self.regression.losses(b, q)
+
+    def outputs(self, logits: Float[Array, "batch outputs"]) -> Float[Array, "batch outputs"]:
+        """Probabilities of the classes, then numbers in their own units."""
+        a, b = self.parts(logits)
+        return jnp.concatenate([self.classification.outputs(a), self.regression.outputs(b)], axis=-1)
+
+    def measure(
+        self, logits: Float[Array, "batch outputs"], targets: Float[Array, "batch outputs"]
+    ) -> dict[str, Array]:
+        """What both measure."""
+        (a, b), (p, q) = self.parts(logits), self.parts(targets)
+        return self.classification.measure(a, p) | self.regression.measure(b, q)
+
+
+Task = Classification | Regression | MultiLabel | Joint
+
+
+def concordance(
+    x: Float[Array, "batch outputs"], y: Float[Array, "batch outputs"]
+) -> Float[Array, " outputs"]:
+    """Lin's concordance of each column, ``2 cov / (var x + var y + (mean x - mean y)^2)``; 0 where both are constant and equal.
+
+    >>> concordance(jnp.array([[0.0], [1.0], [2.0]]), jnp.array([[0.0], [1.0], [2.0]])).tolist()
+    [1.0]
+    """
+    dx, dy = x - x.mean(axis=0)[None, :], y - y.mean(axis=0)[None, :]
+    below = jnp.square(dx).mean(axis=0) + jnp.square(dy).mean(axis=0)
+    below += jnp.square(x.mean(axis=0) - y.mean(axis=0))
+    present = below > 0
+    return jnp.where(present, 2 * (dx * dy).mean(axis=0) / jnp.where(present, below, 1), 0)
 
 
 def balanced_weights(labels: Int[np.ndarray, " clips"], num_classes: int) -> tuple[float, ...]:
@@ -153,10 +239,13 @@ def balanced_weights(labels: Int[np.ndarray, " clips"], num_classes: int) -> tup
     return tuple((len(labels) / (num_classes * np.maximum(counts, 1))).tolist())
 
 
-def standardising(targets: Float[np.ndarray, "clips outputs"]) -> Regression:
+def standardising(
+    targets: Float[np.ndarray, "clips outputs"], loss: Literal["mse", "ccc"] = "mse"
+) -> Regression:
     """The regression task whose targets have mean 0 and standard deviation 1 over these clips (1 for a constant one)."""
     spread = targets.std(axis=0, dtype=np.float64)
     return Regression(
         tuple(targets.mean(axis=0, dtype=np.float64).tolist()),
         tuple(np.where(spread > 0, spread, 1.0).tolist()),
+        loss,
     )

@@ -13,7 +13,7 @@ from mer_jax.config import ExperimentConfig, FrontendConfig
 from mer_jax.data import manifest, synthetic
 from mer_jax.experiment import targets
 from mer_jax.models import DenseConfig
-from mer_jax.training import Classification, MultiLabel, OptimizerConfig, Regression, TrainingConfig
+from mer_jax.training import Classification, Joint, MultiLabel, OptimizerConfig, Regression, TrainingConfig
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,12 @@ def settings(music, out, task, file) -> ExperimentConfig:
 @pytest.fixture(scope="module")
 def runs(music, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs")
-    files = {"targets": "numbers.csv", "tags": "tags.csv", "valence_arousal": "manifest.csv"}
+    files = {
+        "targets": "numbers.csv",
+        "tags": "tags.csv",
+        "valence_arousal": "manifest.csv",
+        "joint": "manifest.csv",
+    }
     return {
         task: experiment.run(settings(music, out / task, task, file), progress=False)
         for task, file in files.items()
@@ -94,6 +99,29 @@ def test_tags_are_probabilities(runs):
     with np.load(runs["tags"] / "predictions.npz", allow_pickle=False) as file:
         assert ((file["predictions"] >= 0) & (file["predictions"] <= 1)).all()
     assert "Average precision" in (runs["tags"] / "report.html").read_text()
+
+
+def test_a_class_and_its_ratings_are_learnt_together(runs, music):
+    scores = json.loads((runs["joint"] / "scores.json").read_text())["test"]
+    assert scores["auc"] > 0.6
+    assert scores["valence_arousal"]["per_target"]["arousal"]["pearson_r"] > 0.4
+    again = experiment.evaluate(runs["joint"])
+    assert again["brier"] == pytest.approx(scores["brier"], rel=1e-4)
+    assert again["valence_arousal"]["rmse"] == pytest.approx(scores["valence_arousal"]["rmse"], rel=1e-4)
+    assert "Valence and arousal of the test part" in (runs["joint"] / "report.html").read_text()
+    found = mj.predict.predict(next(music.rglob("*.wav")), checkpoint=runs["joint"])
+    assert found.probabilities.sum() == pytest.approx(1, abs=1e-5)
+    assert found.curve.shape[1] == len(found.classes) == 5
+    assert found.valence_arousal.shape == (2,)
+
+
+def test_concordance_can_be_what_is_learnt(music, tmp_path):
+    config = settings(music, tmp_path / "run", "valence_arousal", "manifest.csv")
+    training = dataclasses.replace(config.training, regression_loss="ccc", monitor="loss")
+    out = experiment.run(dataclasses.replace(config, training=training), progress=False)
+    scores = json.loads((out / "scores.json").read_text())["test"]
+    assert scores["loss"] == pytest.approx(1 - scores["ccc"])
+    assert scores["per_target"]["arousal"]["ccc"] > 0.4
 
 
 @pytest.mark.parametrize("task", ["targets", "tags", "valence_arousal"])
@@ -139,7 +167,8 @@ def test_unlabelled_clips_are_no_classes(music):
 
 def test_tasks_survive_their_json():
     for name, task in (
-        ("targets", Regression((0.5, 1.0), (0.1, 2.0))),
+        ("targets", Regression((0.5, 1.0), (0.1, 2.0), "ccc")),
+        ("joint", Joint(Classification(), Regression((0.5,), (0.1,)))),
         ("tags", MultiLabel()),
         ("classes", Classification()),
     ):

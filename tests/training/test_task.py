@@ -7,7 +7,15 @@ import pytest
 from sklearn import metrics
 from sklearn.utils.class_weight import compute_class_weight
 
-from mer_jax.training.task import Classification, MultiLabel, balanced_weights, standardising
+from mer_jax.training.task import (
+    Classification,
+    Joint,
+    MultiLabel,
+    Regression,
+    balanced_weights,
+    concordance,
+    standardising,
+)
 
 CLASSES = 4
 
@@ -138,3 +146,47 @@ def test_tags_are_scored_one_by_one(rng):
     np.testing.assert_allclose(outputs, probabilities, rtol=1e-12)
     assert float(measured["accuracy"].mean()) == pytest.approx(((logits > 0) == (tags > 0.5)).mean())
     assert float(measured["brier"].mean()) == pytest.approx(((probabilities - tags) ** 2).mean(), rel=1e-10)
+
+
+def test_concordance_as_a_loss(rng):
+    """Against the definition from moments that NumPy takes in float64."""
+    x, y = rng.normal(size=(50, 2)), rng.normal(size=(50, 2)) + 0.3
+    x[:, 1] = y[:, 1]
+    expected = [
+        2 * np.cov(x[:, k], y[:, k], bias=True)[0, 1]
+        / (x[:, k].var() + y[:, k].var() + (x[:, k].mean() - y[:, k].mean()) ** 2)
+        for k in range(2)
+    ]  # fmt: skip
+    np.testing.assert_allclose(concordance(jnp.asarray(x), jnp.asarray(y)), expected, rtol=1e-5)
+    losses = Regression((0.0, 0.0), (1.0, 1.0), "ccc").losses(jnp.asarray(x), jnp.asarray(y))
+    np.testing.assert_allclose(losses, np.full(50, 1 - np.mean(expected)), rtol=1e-5)
+
+
+def test_concordance_of_constants_is_zero_with_a_finite_gradient():
+    same = jnp.zeros((4, 2))
+    assert concordance(same, same).tolist() == [0.0, 0.0]
+    gradient = jax.grad(lambda x: concordance(x, same).sum())(same)
+    assert np.isfinite(gradient).all()
+
+
+def test_both_at_once_is_the_sum_of_both(rng):
+    one, two = (
+        Classification(label_smoothing=0.1),
+        standardising(rng.normal(3, 2, (20, 2)).astype(np.float32)),
+    )
+    task = Joint(one, two, weight=0.5)
+    batch = {
+        "label": jnp.asarray(rng.integers(0, 3, 6)),
+        "target": jnp.asarray(rng.normal(3, 2, (6, 2)).astype(np.float32)),
+    }
+    logits = jnp.asarray(rng.normal(size=(6, 5)).astype(np.float32))
+    targets = task.targets(batch, 5)
+    a, b = one.targets(batch, 3), two.targets(batch, 2)
+    np.testing.assert_array_equal(targets, np.concatenate([a, b], axis=1))
+    expected = one.losses(logits[:, :3], a) + 0.5 * two.losses(logits[:, 3:], b)
+    np.testing.assert_allclose(task.losses(logits, targets), expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        task.outputs(logits), np.concatenate([one.outputs(logits[:, :3]), two.outputs(logits[:, 3:])], axis=1)
+    )
+    assert set(task.measure(logits, targets)) == set(task.measures)
+    assert task.truth(batch).shape == (6, 3)
