@@ -50,7 +50,7 @@ _TITLE = (
 
 
 def _commands(argv: Sequence[str]) -> dict[str, Callable[..., int | None]]:
-    """The commands by name; only ``train`` and ``study`` need a configuration, whose modules import JAX."""
+    """The commands by name; ``train``, ``study`` and ``ablate`` need a configuration, whose modules import JAX."""
     commands: dict[str, Callable[..., int | None]] = {
         "compare": compare,
         "demo": demo,
@@ -61,10 +61,12 @@ def _commands(argv: Sequence[str]) -> dict[str, Callable[..., int | None]]:
         "weights": weights,
     }
     known = argv and argv[0] in commands
-    if argv[:1] == ["train"] or not (known or argv[:1] == ["study"]):
+    if argv[:1] == ["train"] or not (known or argv[:1] in (["study"], ["ablate"])):
         commands["train"] = _train_command(argv)
-    if argv[:1] == ["study"] or not (known or argv[:1] == ["train"]):
+    if argv[:1] == ["study"] or not (known or argv[:1] in (["train"], ["ablate"])):
         commands["study"] = _study_command()
+    if argv[:1] == ["ablate"] or not (known or argv[:1] in (["train"], ["study"])):
+        commands["ablate"] = _ablate_command()
     return dict(sorted(commands.items()))
 
 
@@ -309,6 +311,30 @@ def _study_command() -> Callable[..., None]:
         mj_study.run(mj_study.quick(settings) if quick else settings)
 
     return study
+
+
+def _ablate_command() -> Callable[..., None]:
+    from mer_jax.ablation.config import AblationConfig
+
+    default = AblationConfig()
+
+    def ablate(settings: Annotated[AblationConfig, tyro.conf.arg(name="")] = default) -> None:
+        """Compare front-ends behind the same network, on the same splits and seeds; the first is the yardstick.
+
+        Example: mer-jax ablate --frontends log_mel mfcc log_cqt --model cnn --data my_music/ --folds 10 --seeds 3
+
+        An ablation that was interrupted goes on where it stopped when the same command is given again.
+
+        Args:
+            settings: the ablation.
+        """
+        from mer_jax import ablation
+        from mer_jax.signal.devices import use_all_cores
+
+        use_all_cores()
+        ablation.run(settings)
+
+    return ablate
 
 
 def _value_of(argv: Sequence[str], flag: str) -> str | None:

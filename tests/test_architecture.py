@@ -21,7 +21,7 @@ LAYERS = [
     {"config"},
     {"evaluation"},
     {"experiment"},
-    {"predict", "export", "benchmark", "extract", "study"},
+    {"predict", "export", "benchmark", "extract", "study", "ablation"},
     {"demo"},
     {"cli", "__main__"},
 ]

@@ -69,7 +69,7 @@ def run(
     fitted = fitting.fit_and_score(
         trained, loaders, catalog, settings, task, run_dir=out, resume=resume, progress=progress
     )
-    _write_predictions(out / "predictions.npz", catalog, task, *fitted.predictions["test"])
+    write_predictions(out / "predictions.npz", catalog, task, *fitted.predictions["test"])
     folder.write_json(out / "scores.json", fitted.scores)
     if settings.task in ("classes", "joint"):
         feature_examples.write(
@@ -140,7 +140,7 @@ def why_not_cached(settings: ExperimentConfig, catalog: Catalog, model: EmotionM
     return ""
 
 
-def _write_predictions(path: Path, catalog: Catalog, task: Task, found: np.ndarray, rows: np.ndarray) -> None:
+def write_predictions(path: Path, catalog: Catalog, task: Task, found: np.ndarray, rows: np.ndarray) -> None:
     """The test part clip by clip: what is true, and what the model said."""
     columns: dict[str, np.ndarray] = {
         "ids": np.array([catalog.ids[row] for row in rows]),

@@ -1,0 +1,204 @@
+"""Running an ablation: every front-end on every split, what is finished kept, and the report."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from mer_jax import data
+from mer_jax.ablation import probes, report
+from mer_jax.ablation.config import FOLDS, AblationConfig, Member
+from mer_jax.config import to_json
+from mer_jax.data import splits
+from mer_jax.data.atomic import atomic_path
+from mer_jax.data.catalog import Catalog
+from mer_jax.experiment import building, caching, facts, fitting, folder, running, targets
+from mer_jax.experiment.caching import FeatureArray
+from mer_jax.frontends.base import Frontend
+from mer_jax.frontends.image import Image
+from mer_jax.models import EmotionModel
+from mer_jax.training import optimizer
+from mer_jax.training import step as training_step
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One front-end on one split."""
+
+    member: Member
+    fold: int
+    seed: int
+
+
+def run(settings: AblationConfig, *, progress: bool = True) -> Path:
+    """Run what is missing of an ablation and write its report.
+
+    Args:
+        settings: the ablation; a folder ``settings.out`` that holds the same one goes on where it stopped.
+        progress: print a line a cell.
+
+    Returns:
+        The folder, with ``report.html``, ``ablation.json`` and a folder for each cell.
+
+    Raises:
+        mer_jax.checks.InputError: data, settings or folder cannot be used.
+    """
+    out = Path(settings.out)
+    catalog = data.load(settings.data, sr=settings.sr)
+    targets.with_targets(catalog, "classes", settings.data)
+    for member in settings.members:
+        building.build_model(settings.of_cell(member, fold=0, seed=0), len(catalog.classes))
+    folder.claim(out, settings, resume=(out / "config.json").exists())
+    jobs = list(_jobs(settings))
+    started = time.perf_counter()
+    new = 0
+    kept: dict[str, FeatureArray] = {}
+    measured: dict[Member, dict[str, Any]] = {}
+    for number, job in enumerate(jobs, 1):
+        config = settings.of_cell(job.member, fold=job.fold, seed=job.seed)
+        if (config.out / "cell.json").is_file():
+            continue
+        if job.member.spec not in kept:
+            kept.clear()  # members come one after another: one set of features at a time
+        found = _run_cell(settings, catalog, job, kept, measured)
+        new += 1
+        if progress:
+            left_s = (time.perf_counter() - started) / new * (len(jobs) - number)
+            print(
+                f"[{number}/{len(jobs)}] {job.member.spec} fold {job.fold} seed {job.seed}: accuracy "
+                f"{found['accuracy']:.3f}, {found['epochs']} epochs, {found['train_s']:.0f} s; at most {left_s:.0f} s left",
+                flush=True,
+            )
+    folder.write_json(out / "ablation.json", report.summarise(out, settings))
+    report.write(out)
+    if progress:
+        print(report.summary_table(out))
+        print(f"report: {out / 'report.html'}")
+    return out
+
+
+def _jobs(settings: AblationConfig) -> Iterator[Job]:
+    for member in settings.members:
+        for seed in range(settings.seeds):
+            for fold in range(settings.folds):
+                yield Job(member, fold, seed)
+
+
+def _run_cell(
+    settings: AblationConfig,
+    catalog: Catalog,
+    job: Job,
+    kept: dict[str, FeatureArray],
+    measured: dict[Member, dict[str, Any]],
+) -> dict[str, Any]:
+    """Train and score one front-end on one split; ``cell.json`` is written last."""
+    started = time.perf_counter()
+    config = settings.of_cell(job.member, fold=job.fold, seed=job.seed)
+    split = splits.grouped_split(
+        catalog.labels,
+        catalog.groups,
+        fold=job.fold,
+        folds=FOLDS,
+        seed=job.seed if settings.fold_seeds else 0,
+        classes=catalog.classes,
+    )
+    model = building.build_model(config, len(catalog.classes))
+    frontend = _features_of(model)
+    at_start = jax.tree.map(np.asarray, nnx.to_pure_dict(nnx.state(frontend, nnx.Param)))
+    before = probes.probe(frontend)
+    task = targets.task_of(config, catalog, split.train)
+    known = facts.of_run(config, catalog, split, model, task)
+    why_not = running.why_not_cached(config, catalog, model)
+    trained, loaders = _inputs(config, catalog, split, model, job, kept, cached=not why_not)
+    if job.member not in measured:
+        measured[job.member] = _measure_step(trained, loaders["train"], config, task)
+    fitted = fitting.fit_and_score(trained, loaders, catalog, config, task, run_dir=None)
+    moved = probes.movement(at_start, nnx.to_pure_dict(nnx.state(frontend, nnx.Param)))
+    after = probes.probe(frontend) if moved else before
+    _write_arrays(config.out / "probes.npz", before=before, after=after)
+    running.write_predictions(config.out / "predictions.npz", catalog, task, *fitted.predictions["test"])
+    with atomic_path(config.out / "metrics.jsonl") as temporary:
+        temporary.write_text(
+            "".join(json.dumps(record) + "\n" for record in fitted.result.records), encoding="utf-8"
+        )
+    with atomic_path(config.out / "config.json") as temporary:
+        temporary.write_text(to_json(config), encoding="utf-8")
+    folder.write_json(config.out / "scores.json", fitted.scores)
+    known |= {"finished": folder.now(), "best_epoch": fitted.result.best_epoch, "cached": not why_not}
+    folder.write_json(config.out / "facts.json", known)
+    record = {
+        "frontend": job.member.spec,
+        "fold": job.fold,
+        "seed": job.seed,
+        "accuracy": fitted.scores["test"]["accuracy"],
+        "epochs": len(fitted.result.records),
+        "train_s": round(time.perf_counter() - started, 3),
+        "frontend_parameters": sum(x.size for x in jax.tree.leaves(at_start)),
+        "parameters": known["num_parameters"],
+        "movement": moved,
+        "computed_once": not why_not,
+        **measured[job.member],
+    }
+    folder.write_json(config.out / "cell.json", record)
+    return record
+
+
+def _features_of(model: EmotionModel) -> Frontend:
+    """The front-end itself, where a picture is drawn from it."""
+    frontend = model.frontend
+    return frontend.frontend if isinstance(frontend, Image) else frontend
+
+
+def _inputs(
+    config: Any,
+    catalog: Catalog,
+    split: splits.Split,
+    model: EmotionModel,
+    job: Job,
+    kept: dict[str, FeatureArray],
+    *,
+    cached: bool,
+) -> tuple[EmotionModel, dict[str, Any]]:
+    if not cached:
+        return running.inputs_of(config, catalog, split, model, cached=False)
+    if job.member.spec not in kept:
+        started = time.perf_counter()
+        found = caching.compute(catalog, model, num_samples=config.num_samples)
+        kept[job.member.spec] = FeatureArray(*found, seconds=time.perf_counter() - started)
+    return fitting.cached_inputs(config, catalog, split, model, kept[job.member.spec])
+
+
+def _measure_step(model: EmotionModel, loader: Any, config: Any, task: Any) -> dict[str, Any]:
+    """Milliseconds of a warm training step (median of five) and the memory that its program plans for temporary values."""
+    transform = optimizer.build(config.optimizer, config.training.epochs * loader.steps_per_epoch)
+    graph, state = training_step.create(model, transform, seed=0, task=task)
+    function = jax.jit(training_step.make_step(graph, transform, task=task))
+    batch = {name: value for name, value in next(iter(loader)).items() if name != "index"}
+    compiled = function.lower(state, batch).compile()
+    jax.block_until_ready(compiled(state, batch))
+    times = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        jax.block_until_ready(compiled(state, batch))
+        times.append(time.perf_counter() - begin)
+    memory = compiled.memory_analysis()
+    return {
+        "step_ms": round(1e3 * float(np.median(times)), 3),
+        "step_temporary_mib": None if memory is None else round(memory.temp_size_in_bytes / 2**20, 1),
+    }
+
+
+def _write_arrays(path: Path, **responses: probes.Response) -> None:
+    arrays = {
+        f"{when}_{name}": value
+        for when, response in responses.items()
+        for name, value in dataclasses.asdict(response).items()
+    }
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)

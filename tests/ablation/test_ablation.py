@@ -1,0 +1,94 @@
+"""An ablation end to end on a little synthetic music: resumed, compared, reported."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mer_jax import ablation, checks, cli
+from mer_jax.ablation import engine
+from mer_jax.data import synthetic
+from mer_jax.models import RecurrentConfig
+from mer_jax.training import TrainingConfig
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory):
+    return synthetic.write_folder(tmp_path_factory.mktemp("ablation") / "music", 150, duration_s=1.0, sr=8000)
+
+
+def settings(music, out, **changes) -> ablation.AblationConfig:
+    values = {
+        "frontends": ("log_mel", "mfcc"),
+        "data": str(music / "manifest.csv"),
+        "out": out,
+        "seeds": 2,
+        "sr": 8000,
+        "clip_s": 1.0,
+        "options": {"n_mels": 24, "n_fft": 512, "hop_length": 256},
+        "recurrent": RecurrentConfig(conv_filters=4, dense_units=8, pool="mean"),
+        "training": TrainingConfig(epochs=2, batch_size=16),
+    }
+    return ablation.AblationConfig(**(values | changes))
+
+
+@pytest.fixture(scope="module")
+def whole(music, tmp_path_factory):
+    return ablation.run(settings(music, tmp_path_factory.mktemp("ablations") / "whole"), progress=False)
+
+
+def test_every_front_end_is_compared_with_the_first(whole):
+    found = json.loads((whole / "ablation.json").read_text())
+    first, second = found["rows"]
+    assert (first["frontend"], second["frontend"]) == ("log_mel", "mfcc")
+    assert first["less_first"] is None
+    less = second["less_first"]["accuracy"]
+    assert less["difference"] == pytest.approx(second["scores"]["accuracy"] - first["scores"]["accuracy"])
+    assert less["bootstrap"]["interval"][0] <= less["difference"] <= less["bootstrap"]["interval"][1]
+    assert first["step_ms"] > 0
+    assert first["frontend_parameters"] == 0
+    assert first["movement"] == {}
+    page = (whole / "report.html").read_text()
+    assert "Less log_mel" in page
+    assert "synthetic data" in page
+    assert (whole / "figures" / "learnt_mfcc.png").is_file()
+
+
+def test_what_is_done_is_not_done_again_and_what_is_missing_gives_the_same(whole, music, monkeypatch, capsys):
+    cell = whole / "cells" / "mfcc" / "fold0_seed1"
+    with np.load(cell / "predictions.npz") as file:
+        before = file["probabilities"]
+    (cell / "cell.json").unlink()
+    ran = []
+    original = engine._run_cell
+    monkeypatch.setattr(engine, "_run_cell", lambda *a: ran.append(a[2]) or original(*a))
+    ablation.run(settings(music, whole))
+    assert [(job.member.spec, job.seed) for job in ran] == [("mfcc", 1)]
+    assert "Less log_mel" in capsys.readouterr().out
+    with np.load(cell / "predictions.npz") as file:
+        np.testing.assert_array_equal(file["probabilities"], before)
+
+
+def test_another_ablation_in_the_same_folder_is_refused(whole, music):
+    with pytest.raises(checks.ConfigError, match="other settings"):
+        ablation.run(settings(music, whole, seeds=1), progress=False)
+
+
+@pytest.mark.parametrize(
+    ("frontends", "words"),
+    [
+        ((), "names none"),
+        (("log_mel", "log_mel"), "names one twice"),
+        (("log_mle",), "log_mel"),
+        (("log_mel:learnt",), "log_mel:trainable"),
+        (("log_mel:trainable=",), "log_mel:trainable"),
+    ],
+)
+def test_front_ends_that_cannot_be(frontends, words):
+    with pytest.raises(checks.ConfigError, match=words):
+        ablation.AblationConfig(frontends=frontends)
+
+
+def test_command_line_names_an_unknown_front_end(capsys):
+    assert cli.main(["ablate", "--frontends", "log_mle"]) == 2
+    assert "log_mel" in capsys.readouterr().err
