@@ -13,7 +13,7 @@ from small_sets import SR, Tones, tone, tones_catalog
 from mer_jax import data
 from mer_jax.checks import AudioError, DataError
 from mer_jax.data import Dynamic, folder
-from mer_jax.data.builders import base
+from mer_jax.data.builders import base, shards
 from mer_jax.data.memory import to_int16
 from mer_jax.data.prepare import command, prepare
 
@@ -104,7 +104,7 @@ def test_a_prepared_set_can_be_prepared_again(prepared, tmp_path):
 
 
 def test_several_shards_keep_the_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(base, "_SHARD_BYTES", 4 * 2 * 4000)
+    monkeypatch.setattr(shards, "SHARD_BYTES", 4 * 2 * 4000)
     clips = tones_catalog(Tones([4000] * 13))
     path = prepare(clips, tmp_path / "out", sr=SR).path
     assert len(list(path.glob("*.array_record-*"))) == 3
@@ -115,7 +115,7 @@ def test_several_shards_keep_the_order(tmp_path, monkeypatch):
 
 def test_a_shard_is_all_that_is_held_in_memory(tmp_path, monkeypatch):
     clip_bytes = 2 * 200_000
-    monkeypatch.setattr(base, "_SHARD_BYTES", 5 * clip_bytes)
+    monkeypatch.setattr(shards, "SHARD_BYTES", 5 * clip_bytes)
     clips = tones_catalog(Tones([200_000] * 80))
     tracemalloc.start()
     prepare(clips, tmp_path / "out", sr=SR)
@@ -130,7 +130,7 @@ def test_bad_files_are_refused_by_name(mood_folder, tmp_path, capsys):
     (mood_folder / "Happy" / "A0.wav").write_bytes(b"nonsense")
     whole = (mood_folder / "Sad" / "S03.flac").read_bytes()
     (mood_folder / "Sad" / "S03.flac").write_bytes(whole[: len(whole) // 2])
-    status = command(str(mood_folder), tmp_path / "out", sr=SR)
+    status = command(str(mood_folder), tmp_path / "out", manual_dir=None, partial=False, sr=SR, dtype="int16")
     shown = capsys.readouterr()
     assert status == 2
     assert "23 clips" in shown.out
@@ -146,7 +146,7 @@ def test_bad_files_are_refused_by_name(mood_folder, tmp_path, capsys):
 
 
 def test_a_shard_of_refused_clips(tmp_path, monkeypatch):
-    monkeypatch.setattr(base, "_SHARD_BYTES", 2 * 2 * 4000)
+    monkeypatch.setattr(shards, "SHARD_BYTES", 2 * 2 * 4000)
 
     class Broken(Tones):
         def __getitem__(self, row):
@@ -198,7 +198,7 @@ def test_progress_is_told(mood_folder, tmp_path):
 def test_rate_is_checked(prepared, tmp_path):
     with pytest.raises(DataError, match="was prepared at 8000 Hz, not 22050 Hz"):
         data.load(prepared.path)
-    with pytest.raises(DataError, match=r"has classes .* at 8000 Hz; expected .* at 22050 Hz"):
+    with pytest.raises(DataError, match="has sr 8000; expected 22050"):
         prepare(tones_catalog(Tones([4000] * 3)), tmp_path / "out")
 
 
