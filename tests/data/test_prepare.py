@@ -11,7 +11,7 @@ import soundfile
 from small_sets import SR, Tones, tone, tones_catalog
 
 from mer_jax import data
-from mer_jax.checks import AudioError, DataError
+from mer_jax.checks import ArgumentError, AudioError, DataError
 from mer_jax.data import Dynamic, folder
 from mer_jax.data.builders import base, shards
 from mer_jax.data.memory import to_int16
@@ -101,6 +101,23 @@ def test_a_prepared_set_can_be_prepared_again(prepared, tmp_path):
     for row in range(24):
         first, second = (data.load(path, sr=SR).source.clip(row) for path in (prepared.path, again.path))
         np.testing.assert_array_equal(first, second)
+
+
+def test_float32_is_neither_rounded_nor_clipped(tmp_path):
+    class Loud(Tones):
+        def __getitem__(self, row):
+            return super().__getitem__(row) + np.float32(1 + 1e-6)
+
+    clips = tones_catalog(Loud([4000] * 3))
+    path = prepare(clips, tmp_path / "out", sr=SR, dtype="float32").path
+    catalog = data.load(path, sr=SR)
+    np.testing.assert_array_equal(catalog.source.source[2], clips.source[2])
+    assert catalog.source.source[2].max() > 1
+    np.testing.assert_array_equal(catalog.source.clip(2), to_int16(clips.source[2]))  # what training reads
+    again = data.load(prepare(catalog, tmp_path / "again", sr=SR).path, sr=SR)
+    np.testing.assert_array_equal(again.source.clip(2), to_int16(clips.source[2]))
+    with pytest.raises(ArgumentError, match=r"dtype: is 'float64'; expected one of 'int16', 'float32'"):
+        prepare(clips, tmp_path / "other", sr=SR, dtype="float64")
 
 
 def test_several_shards_keep_the_order(tmp_path, monkeypatch):
