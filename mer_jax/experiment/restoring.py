@@ -126,8 +126,8 @@ def evaluate(path: str | Path, *, spec: str | None = None, part: str = "test") -
         )
     rows = np.arange(len(catalog))
     if spec is None:
-        split = splits.grouped_split(
-            catalog.labels, catalog.groups, fold=settings.fold, folds=settings.folds, seed=settings.seed
+        split = splits.split_of(
+            catalog, settings.split, fold=settings.fold, folds=settings.folds, seed=settings.seed
         )
         rows = getattr(split, part)
     loader = inputs.waveform_loader(catalog, rows, settings, train=False)
