@@ -53,6 +53,7 @@ def _commands(argv: Sequence[str]) -> dict[str, Callable[..., int | None]]:
     """The commands by name; ``train``, ``study`` and ``ablate`` need a configuration, whose modules import JAX."""
     commands: dict[str, Callable[..., int | None]] = {
         "compare": compare,
+        "datasets": datasets,
         "demo": demo,
         "prepare": prepare,
         "evaluate": evaluate,
@@ -88,19 +89,49 @@ def demo(out: Path = Path("mer_jax_demo"), *, clips: int = 400, epochs: int = 30
     mj_demo.run(out, clips=clips, epochs=epochs, seed=seed)
 
 
-def prepare(data: Positional[str], *, data_dir: Path, sample_rate: int = 22050) -> int:
+def prepare(
+    data: Positional[str],
+    *,
+    data_dir: Path,
+    manual_dir: Path | None = None,
+    sample_rate: int = 22050,
+    dtype: Literal["int16", "float32"] = "int16",
+    partial: bool = False,
+) -> int:
     """Decode and resample a data set once, into a TFDS ArrayRecord that every later command reads quickly.
 
     Example: mer-jax prepare my_music/ --data-dir prepared/my_music
+    Example: mer-jax prepare merge:balanced --manual-dir downloads/merge --data-dir prepared/merge
+
+    What was interrupted goes on where it stopped when the same command is given again.
 
     Args:
-        data: a folder with one sub-folder a class, a manifest CSV (path,label,group), or "synthetic".
+        data: a folder with one sub-folder a class, a manifest CSV (path,label,group), "synthetic", or the name of a data set
+            ('mer-jax datasets' lists them), with its variant after a colon.
         data_dir: folder to write the prepared data set to.
+        manual_dir: of a named data set: where you unpacked what you fetched.
         sample_rate: sampling rate to store, Hz.
+        dtype: of the samples that are stored; float32 takes twice the space, and training reads 16 bits of it anyway.
+        partial: of a named data set: take the clips that are there, instead of all or none.
     """
     from mer_jax.data import prepare as mj_prepare
 
-    return mj_prepare.command(data, data_dir, sr=sample_rate)
+    return mj_prepare.command(
+        data, data_dir, manual_dir=manual_dir, partial=partial, sr=sample_rate, dtype=dtype
+    )
+
+
+def datasets(*, search: tuple[Path, ...] = (Path("."),)) -> None:
+    """List the data sets that 'mer-jax prepare' knows by name: size, labels, licence, and where they are prepared here.
+
+    Example: mer-jax datasets --search prepared/
+
+    Args:
+        search: folders to look for prepared data sets in, three folders deep.
+    """
+    from mer_jax.data import overview
+
+    overview.command(search)
 
 
 def features(

@@ -49,8 +49,10 @@ class ExperimentConfig:
     """Seconds of each clip that the model sees: longer clips are cropped (at random in training), shorter ones padded."""
     seed: int = 0
     """Seeds split, initial weights, order, crops and dropout."""
+    split: str = "grouped"
+    """grouped (folds, stratified, no group cut), hash (SHA-1 of the group), or a split published with the data by its name."""
     fold: int = 0
-    """Which fold is the test part."""
+    """Which fold of a grouped split is the test part."""
     folds: int = 10
     """Into how many grouped, stratified folds the data is cut."""
     backend: Literal["jax", "nnaudio"] = "jax"
@@ -82,6 +84,10 @@ class ExperimentConfig:
             raise checks.ConfigError("folds", f"is {self.folds}", expected="at least 2")
         if not 0 <= self.fold < self.folds:
             raise checks.ConfigError("fold", f"is {self.fold}", expected=f"0 to {self.folds - 1}")
+        if self.split != "grouped" and self.fold:
+            raise checks.ConfigError(
+                "fold", f"is {self.fold}", expected=f"0: the split {self.split!r} has no folds"
+            )
 
     @property
     def num_samples(self) -> int:

@@ -1,7 +1,8 @@
 """Audio files as the source of a catalog."""
 
+import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -41,6 +42,17 @@ class FileSource:
     def __getitem__(self, row: int) -> Float[np.ndarray, "samples"]:
         return audio.load(self.paths[row], sr=self.sr)[0]
 
+    def fingerprint(self) -> str:
+        """A name for what is read: another one once a file is replaced."""
+        seen = hashlib.sha1()
+        for path in self.paths:
+            try:
+                status = path.stat()
+                seen.update(f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+            except OSError:
+                seen.update(f"{path.absolute()}\n".encode())
+        return seen.hexdigest()
+
     def excerpt(self, row: int, start: int, num_samples: int) -> Float[np.ndarray, "samples"]:
         """Samples ``start`` to ``start + num_samples`` of a file, sought rather than decoded up to."""
         return audio.load(
@@ -55,7 +67,7 @@ def num_threads() -> int:
 
 def ordered_map(
     function: Callable[[Item], Result], items: Iterable[Item], *, threads: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Apply ``function`` in threads and yield the results in order, holding at most twice ``threads`` of them."""
     waiting: list[Future[Result]] = []
     remaining = iter(items)

@@ -38,6 +38,7 @@ def load(spec: str | Path, *, sr: int = 22050, read_headers: bool = True) -> Cat
 def open_catalog(spec: str | Path, *, sr: int, read_headers: bool) -> Catalog:
     """Like :func:`load`, but the audio is not kept in memory."""
     from mer_jax.data import folder, manifest, ondisk
+    from mer_jax.data.builders import registry
 
     path = Path(spec)
     if spec == SYNTHETIC:
@@ -52,8 +53,15 @@ def open_catalog(spec: str | Path, *, sr: int, read_headers: bool) -> Catalog:
         return _with_facts(manifest.catalog(path, sr=sr, read_headers=read_headers), path.with_name(FACTS))
     if path.exists():
         raise DataError(path, "is a file, but not a CSV", expected=_KINDS)
+    if registry.is_name(str(spec)):
+        raise DataError(
+            spec,
+            "is a data set that has to be prepared first",
+            expected="the folder that it was prepared to",
+            remedy=f"mer-jax prepare {spec} --manual-dir FOLDER --data-dir OUT",
+        )
     neighbours = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = get_close_matches(path.name, [SYNTHETIC, *neighbours], n=1)
+    near = get_close_matches(path.name, [SYNTHETIC, *registry.NAMES, *neighbours], n=1)
     raise DataError(
         spec,
         "there is no such data set",

@@ -86,7 +86,8 @@ class Memory:
 
 def read_int16(source: AudioSource, row: int) -> Int[np.ndarray, "samples"]:
     """A clip in 16 bits; without a detour over float where it is stored so."""
-    return source.clip(row) if hasattr(source, "clip") else to_int16(source[row])
+    y = source.clip(row) if hasattr(source, "clip") else source[row]
+    return y if y.dtype == np.int16 else to_int16(y)
 
 
 def not_kept(source: AudioSource) -> AudioSource:

@@ -4,6 +4,7 @@ The audio is read through ``tfds.data_source`` by record number, without TensorF
 is not audio, so that opening a data set reads no records.
 """
 
+import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from mer_jax._shapes import Float, Int
+from mer_jax._shapes import Float, Num
 from mer_jax.checks import DataError
 from mer_jax.data.atomic import atomic_path
 from mer_jax.data.catalog import Catalog, Dynamic
 from mer_jax.data.memory import to_float32
 
 INDEX_NAME = "catalog.json"
+REFUSED_NAME = "refused.csv"
+"""The clips that were left out: ``id,problem``."""
+DTYPES = ("int16", "float32")
 SPLIT = "train"  # TFDS wants a name; dividing the clips is left to mer_jax.data.splits.
 _FORMAT = 1
 _AGAIN = "prepare the data set again"
@@ -33,9 +37,15 @@ class Refusal:
 
 
 def write_index(
-    folder: Path, catalog: Catalog, rows: Sequence[int], lengths: Sequence[int], refused: Sequence[Refusal]
+    folder: Path,
+    catalog: Catalog,
+    rows: Sequence[int],
+    lengths: Sequence[int],
+    refused: Sequence[Refusal],
+    *,
+    dtype: str = "int16",
 ) -> None:
-    """Write the index of a prepared data set.
+    """Write the index of a prepared data set, and the list of what it lacks.
 
     Args:
         folder: where its records are.
@@ -43,10 +53,27 @@ def write_index(
         rows: the rows of ``catalog`` that were written, in the order of the records.
         lengths: samples in each of them.
         refused: the rest.
+        dtype: of the stored samples, one of :data:`DTYPES`.
     """
+    index = {"format": _FORMAT, **describe(catalog, rows)}
+    index |= {
+        "dtype": dtype,
+        "lengths": list(lengths),
+        "refused": [{"id": r.id, "problem": r.problem} for r in refused],
+    }
+    with (
+        atomic_path(folder / REFUSED_NAME) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as file,
+    ):
+        csv.writer(file).writerows([("id", "problem"), *((r.id, r.problem) for r in refused)])
+    with atomic_path(folder / INDEX_NAME) as temporary:
+        temporary.write_text(json.dumps(index, ensure_ascii=False, indent=0), encoding="utf-8")
+
+
+def describe(catalog: Catalog, rows: Sequence[int]) -> dict[str, Any]:
+    """Everything about some rows of a catalog but their audio, as what JSON can hold."""
     ratings = catalog.valence_arousal
-    index = {
-        "format": _FORMAT,
+    return {
         "name": catalog.name,
         "classes": catalog.classes,
         "sr": catalog.sr,
@@ -61,11 +88,7 @@ def write_index(
         "dynamic": _dynamic_to_json(catalog.dynamic, rows),
         "official": {name: [parts[row] for row in rows] for name, parts in catalog.official.items()},
         "extra": {name: [values[row] for row in rows] for name, values in catalog.extra.items()},
-        "lengths": list(lengths),
-        "refused": [{"id": r.id, "problem": r.problem} for r in refused],
     }
-    with atomic_path(folder / INDEX_NAME) as temporary:
-        temporary.write_text(json.dumps(index, ensure_ascii=False, indent=0), encoding="utf-8")
 
 
 def _dynamic_to_json(dynamic: Dynamic | None, rows: Sequence[int]) -> dict[str, Any] | None:
@@ -88,6 +111,19 @@ def _dynamic_from_json(found: Mapping[str, Any] | None) -> Dynamic | None:
 def is_prepared(folder: Path) -> bool:
     """Whether ``folder`` looks like a prepared data set."""
     return (folder / INDEX_NAME).is_file()
+
+
+def summary(folder: Path) -> tuple[str, int]:
+    """Name and number of clips of a prepared data set, without opening its records.
+
+    Raises:
+        DataError: it is none.
+    """
+    index = _read_index(folder)
+    try:
+        return index["name"], len(index["ids"])
+    except KeyError as error:
+        raise DataError(folder / INDEX_NAME, f"is damaged ({error!r})", remedy=_AGAIN) from error
 
 
 def catalog(folder: str | Path, *, sr: int | None = None) -> Catalog:
@@ -182,8 +218,8 @@ class RecordSource:
     def __len__(self) -> int:
         return len(self._lengths)
 
-    def clip(self, row: int) -> Int[np.ndarray, "samples"]:
-        """A clip as it is stored."""
+    def clip(self, row: int) -> Num[np.ndarray, "samples"]:
+        """A clip as it is stored: int16, or float32 if it was prepared so."""
         try:
             y = self._records[row]["waveform"]
         except RuntimeError as error:
@@ -199,7 +235,8 @@ class RecordSource:
         return y
 
     def __getitem__(self, row: int) -> Float[np.ndarray, "samples"]:
-        return to_float32(self.clip(row))
+        y = self.clip(row)
+        return to_float32(y) if y.dtype == np.int16 else y
 
 
 def _first_line(error: Exception) -> str:

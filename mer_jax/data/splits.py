@@ -1,9 +1,13 @@
 """Dividing a data set so that no group is cut and two people get the same parts.
 
-The protocol: the test part is fold ``fold`` of scikit-learn's ``StratifiedGroupKFold(folds, shuffle=True, random_state=seed)``;
-the validation part is the first fold of ``StratifiedGroupKFold(8, shuffle=True, random_state=seed)`` on what remains.
+By default (:func:`grouped_split`): the test part is fold ``fold`` of scikit-learn's
+``StratifiedGroupKFold(folds, shuffle=True, random_state=seed)``; the validation part is the first fold of
+``StratifiedGroupKFold(8, shuffle=True, random_state=seed)`` on what remains. :func:`hash_split` depends on the names of the
+groups alone; :func:`official_split` is what was published with a data set.
 """
 
+import hashlib
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +16,7 @@ import numpy as np
 from mer_jax import checks
 from mer_jax._shapes import Int
 from mer_jax.checks import DataError
+from mer_jax.data.catalog import PARTS, Catalog
 
 VALIDATION_FOLDS = 8
 
@@ -60,7 +65,7 @@ def grouped_split(
         raise DataError(
             "split", f"there are {len(labels)} labels but {len(groups)} groups", expected="one each a row"
         )
-    group_ids = np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
+    group_ids = _numbered(groups)
     _check_size(labels, group_ids, folds, classes, "folds", "add songs, or lower the number of folds")
     rest, test = _folds(labels, group_ids, folds, seed)[fold]
     _check_size(labels[rest], group_ids[rest], VALIDATION_FOLDS, classes, "validation folds", "add songs")
@@ -74,6 +79,100 @@ def grouped_split(
             remedy="use another seed, or smaller groups",
         )
     return split
+
+
+def split_of(catalog: Catalog, name: str, *, fold: int = 0, folds: int = 10, seed: int = 0) -> Split:
+    """Divide a catalog in the way that ``name`` says: "grouped", "hash", or the name of a published split.
+
+    Args:
+        catalog: what to divide.
+        name: which way.
+        fold: of "grouped": which fold is the test part.
+        folds: of "grouped": number of folds.
+        seed: of "grouped", and of the validation part of a published split that has none.
+
+    Raises:
+        DataError: it cannot be divided so, or has no published split of that name (those it has are named).
+        ArgumentError: a number is out of range.
+    """
+    if name == "grouped":
+        return grouped_split(
+            catalog.labels, catalog.groups, fold=fold, folds=folds, seed=seed, classes=catalog.classes
+        )
+    return hash_split(catalog) if name == "hash" else official_split(catalog, name, seed=seed)
+
+
+def official_split(catalog: Catalog, name: str, *, seed: int = 0) -> Split:
+    """The published split of a name, as it was published: it may cut groups, and leave clips out.
+
+    Where it has no validation part, the first fold of ``StratifiedGroupKFold(8, shuffle=True, random_state=seed)`` of its
+    training part is taken.
+
+    Args:
+        catalog: a data set with such a split.
+        name: of the split.
+        seed: of the validation part, where there is none.
+
+    Raises:
+        DataError: there is no such split, or its training or test part is empty.
+    """
+    if name not in catalog.official:
+        known = ", ".join(repr(other) for other in catalog.official)
+        raise DataError(
+            catalog.name,
+            f"has no published split {name!r}",
+            expected=f"one of 'grouped', 'hash'{', ' + known if known else ' (it has no published ones)'}",
+        )
+    parts = np.asarray(catalog.official[name])
+    train, validation, test = (np.flatnonzero(parts == part) for part in PARTS)
+    for part, rows in (("train", train), ("test", test)):
+        if not rows.size:
+            raise DataError(
+                catalog.name, f"its published split {name!r} has no clips in the {part} part here"
+            )
+    if not validation.size:
+        labels, groups = catalog.labels[train], _numbered([catalog.groups[row] for row in train])
+        _check_size(
+            labels, groups, VALIDATION_FOLDS, catalog.classes, "validation folds", "use another split"
+        )
+        kept, held = _folds(labels, groups, VALIDATION_FOLDS, seed)[0]
+        train, validation = train[kept], train[held]
+    return Split(train=train, validation=validation, test=test)
+
+
+def hash_split(catalog: Catalog) -> Split:
+    """A split that depends on the names of the groups alone: SHA-1 of :func:`normalised_group`, as an integer, modulo 10.
+
+    0 to 7 are the training part, 8 the validation part, 9 the test part: about 80, 10 and 10 % of the groups. It stays the same
+    when clips are added, and puts an artist in the same part of every data set.
+
+    Raises:
+        DataError: a part is empty, for want of groups.
+    """
+    hashed = np.array(
+        [
+            int.from_bytes(hashlib.sha1(normalised_group(group).encode()).digest(), "big") % 10
+            for group in catalog.groups
+        ]
+    )
+    split = Split(*(np.flatnonzero(part) for part in (hashed < 8, hashed == 8, hashed == 9)))
+    for part in PARTS:
+        if not len(getattr(split, part)):
+            raise DataError(
+                catalog.name,
+                f"its {len(set(catalog.groups))} groups leave the {part} part of the hash split empty",
+                remedy="use the split 'grouped'",
+            )
+    return split
+
+
+def normalised_group(name: str) -> str:
+    r"""A group's name without what varies in its spelling: compatible characters (NFKC), case, blanks.
+
+    >>> normalised_group("  Mädchen\tAmick ") == normalised_group("mädchen amick")
+    True
+    """
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def check_no_group_cut(split: Split, groups: Sequence[str]) -> None:
@@ -91,6 +190,10 @@ def check_no_group_cut(split: Split, groups: Sequence[str]) -> None:
                 raise DataError(
                     "split", f"group {group!r} is in {home[group]} and in {part}", expected="groups uncut"
                 )
+
+
+def _numbered(groups: Sequence[str]) -> Int[np.ndarray, "n"]:
+    return np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
 
 
 def _folds(

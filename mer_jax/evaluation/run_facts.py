@@ -33,6 +33,7 @@ DEFINITIONS = (
 # Key in facts.json -> (label, format); whatever else a run records is listed by its own key.
 _RUN_FACTS: dict[str, tuple[str, str]] = {
     "seed": ("Seed", "{}"),
+    "split": ("Split", "{}"),
     "fold": ("Fold", "{}"),
     "folds": ("Folds", "{}"),
     "started": ("Started", "{}"),
@@ -67,6 +68,8 @@ def subtitle(run: Run) -> str:
     parts = [str(data["name"]), f"{len(run.classes)} classes", f"{len(run.labels):,} test clips"]
     if "fold" in facts and "folds" in facts:
         parts.append(f"fold {facts['fold']} of {facts['folds']}")
+    elif "split" in facts:
+        parts.append(f"split {facts['split']}")
     if "seed" in facts:
         parts.append(f"seed {facts['seed']}")
     return ", ".join(parts)

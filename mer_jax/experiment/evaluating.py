@@ -38,8 +38,8 @@ def evaluate(
     catalog = _catalog(trained, spec or settings.data)
     rows = np.arange(len(catalog))
     if spec is None:
-        split = splits.grouped_split(
-            catalog.labels, catalog.groups, fold=settings.fold, folds=settings.folds, seed=settings.seed
+        split = splits.split_of(
+            catalog, settings.split, fold=settings.fold, folds=settings.folds, seed=settings.seed
         )
         rows = getattr(split, part)
     score = targets.score_function(catalog, trained.task, thresholds=trained.thresholds)

@@ -48,13 +48,8 @@ def run(
     out = Path(settings.out)
     catalog = data.load(settings.data, sr=settings.sr)
     catalog = targets.with_targets(catalog, settings.task, settings.data)
-    split = splits.grouped_split(
-        catalog.labels,
-        catalog.groups,
-        fold=settings.fold,
-        folds=settings.folds,
-        seed=settings.seed,
-        classes=catalog.classes,
+    split = splits.split_of(
+        catalog, settings.split, fold=settings.fold, folds=settings.folds, seed=settings.seed
     )
     task = targets.task_of(settings, catalog, split.train)
     model = building.build_model(settings, len(targets.output_names(catalog, settings.task)))

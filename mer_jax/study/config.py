@@ -29,6 +29,8 @@ class StudyConfig:
     """Folder for the cells, the table and the report; a study that was interrupted goes on where it stopped."""
     cells: tuple[str, ...] = ()
     """Which rows of the table, by id; none names all."""
+    split: str = "grouped"
+    """grouped (folds, stratified, no group cut), hash (SHA-1 of the group), or a split published with the data by its name."""
     folds: int = 1
     """How many of the ten folds are test parts in turn; 1 is the single split."""
     seeds: int = 1
@@ -58,6 +60,10 @@ class StudyConfig:
         cells.choose(self.cells)
         if not 1 <= self.folds <= FOLDS:
             raise checks.ConfigError("folds", f"is {self.folds}", expected=f"1 to {FOLDS}")
+        if self.split != "grouped" and self.folds > 1:
+            raise checks.ConfigError(
+                "folds", f"is {self.folds}", expected=f"1: the split {self.split!r} has no folds"
+            )
         if self.seeds < 1:
             raise checks.ConfigError("seeds", f"is {self.seeds}", expected="at least 1")
         if self.augmentation.on_waveforms:
@@ -87,6 +93,7 @@ class StudyConfig:
             sr=self.sr,
             clip_s=self.clip_s,
             seed=seed,
+            split=self.split,
             fold=fold,
             folds=FOLDS,
             backend=self.backend,

@@ -63,7 +63,7 @@ def run(settings: StudyConfig, *, progress: bool = True) -> Path:
             settings.of_cell(cell)
         )  # refuses a cell whose features the backend does not have
     folder.claim(out, settings, resume=(out / "config.json").exists())
-    split = _split(catalog, fold=0, seed=0)
+    split = _split(settings, catalog, fold=0, seed=0)
     known = _facts(settings, catalog, split)
     if (out / "study.json").is_file():
         known["started"] = json.loads((out / "study.json").read_text(encoding="utf-8"))["started"]
@@ -113,10 +113,8 @@ def _base(settings: StudyConfig) -> VGG19Base | None:
     return building.load_base(settings.of_cell(pictures[0])) if pictures else None
 
 
-def _split(catalog: Catalog, *, fold: int, seed: int) -> splits.Split:
-    return splits.grouped_split(
-        catalog.labels, catalog.groups, fold=fold, folds=FOLDS, seed=seed, classes=catalog.classes
-    )
+def _split(settings: StudyConfig, catalog: Catalog, *, fold: int, seed: int) -> splits.Split:
+    return splits.split_of(catalog, settings.split, fold=fold, folds=FOLDS, seed=seed)
 
 
 def _features(
@@ -152,7 +150,7 @@ def _run_cell(
     """Train and score one cell on one split; what it returns is written last."""
     started = time.perf_counter()
     config = settings.of_cell(job.cell, fold=job.fold, seed=job.seed)
-    split = _split(catalog, fold=job.fold, seed=job.seed)
+    split = _split(settings, catalog, fold=job.fold, seed=job.seed)
     whole = building.build_model(config, len(catalog.classes), base=base)
     model, loaders = fitting.cached_inputs(config, catalog, split, whole, array)
     task = targets.task_of(config, catalog, split.train)
@@ -198,6 +196,8 @@ def _facts(settings: StudyConfig, catalog: Catalog, split: splits.Split) -> dict
     notes = []
     if settings.base_init == "he" and any(cell.network == "vgg19" for cell in settings.chosen):
         notes.append("The VGG19 base starts from random (He normal) weights, not from ImageNet's.")
+    if settings.split != "grouped":
+        notes.append(f"The data is divided by the split {settings.split!r}, not into the protocol's folds.")
     return {
         "settings": json.loads(to_json(settings)),
         "data": facts.of_data(catalog, split),

@@ -1,8 +1,11 @@
 import csv
+import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedGroupKFold
+from small_sets import Tones, tones_catalog
 
 from mer_jax.checks import ArgumentError, DataError
 from mer_jax.data import splits
@@ -100,6 +103,74 @@ def test_cut_groups_are_found():
     twice = splits.Split(train=np.array([0, 1]), validation=np.array([1]), test=np.array([2]))
     with pytest.raises(DataError, match="row 1 is in train and in validation"):
         splits.check_no_group_cut(twice, groups)
+
+
+def published(parts, **changes):
+    catalog = tones_catalog(Tones([4000] * len(parts)))
+    return replace(catalog, official={"tvt": tuple(parts)}, **changes)
+
+
+def test_a_published_split_is_taken_as_it_is():
+    catalog = published(["train", "test", "", "validation", "train"])
+    split = splits.official_split(catalog, "tvt")
+    assert [part.tolist() for part in (split.train, split.validation, split.test)] == [[0, 4], [3], [1]]
+
+
+@pytest.mark.parametrize(
+    ("parts", "name", "words"),
+    [
+        (["train", "test"], "tvtt", r"no published split 'tvtt'; expected one of 'grouped', 'hash', 'tvt'"),
+        (["train", "validation"], "tvt", "'tvt' has no clips in the test part"),
+        (["", "test"], "tvt", "'tvt' has no clips in the train part"),
+        (["train"] * 14 + ["test"], "tvt", "class 'Happy' has 7 clips to divide into 8 validation folds"),
+    ],
+)
+def test_published_splits_that_cannot_be(parts, name, words):
+    with pytest.raises(DataError, match=words):
+        splits.official_split(published(parts), name)
+
+
+def test_a_published_split_without_validation():
+    """Development and evaluation: an eighth of the development groups, by the protocol."""
+    catalog = published(["train"] * 80 + ["test"] * 20)
+    split = splits.official_split(catalog, "tvt", seed=3)
+    splits.check_no_group_cut(split, catalog.groups)
+    assert split.test.tolist() == list(range(80, 100))
+    inner = StratifiedGroupKFold(8, shuffle=True, random_state=3)
+    train, validation = next(iter(inner.split(np.zeros(80), catalog.labels[:80], catalog.groups[:80])))
+    np.testing.assert_array_equal(split.train, train)
+    np.testing.assert_array_equal(split.validation, validation)
+
+
+def test_hash_split_goes_by_the_names_of_groups():
+    catalog = tones_catalog(Tones([10] * 600))
+    split = splits.hash_split(catalog)
+    splits.check_no_group_cut(split, catalog.groups)
+    everything = np.concatenate([split.train, split.validation, split.test])
+    np.testing.assert_array_equal(np.sort(everything), np.arange(600))
+    # In its own words.
+    for part, numbers in ((split.train, range(8)), (split.validation, [8]), (split.test, [9])):
+        for row in part:
+            digest = hashlib.sha1(catalog.groups[row].lower().encode()).hexdigest()
+            assert int(digest, 16) % 10 in numbers
+    assert len(split.test) == pytest.approx(60, abs=25)
+    # The same whatever else there is, and however the artist is spelt.
+    few = replace(catalog, groups=tuple(f" {g.upper()} " for g in catalog.groups))
+    np.testing.assert_array_equal(splits.hash_split(few).test, split.test)
+    with pytest.raises(DataError, match=r"its 2 groups leave the .* part of the hash split empty"):
+        splits.hash_split(tones_catalog(Tones([10] * 4)))
+
+
+def test_split_of_a_name():
+    catalog = published((["train"] * 6 + ["validation"] * 2 + ["test"] * 2) * 60)
+    for name, expected in (
+        ("grouped", splits.grouped_split(catalog.labels, catalog.groups, fold=3, folds=5, seed=1)),
+        ("hash", splits.hash_split(catalog)),
+        ("tvt", splits.official_split(catalog, "tvt")),
+    ):
+        found = splits.split_of(catalog, name, fold=3, folds=5, seed=1)
+        np.testing.assert_array_equal(found.test, expected.test)
+        np.testing.assert_array_equal(found.validation, expected.validation)
 
 
 def test_emopia_songs(emopia_dir):

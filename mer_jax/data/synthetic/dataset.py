@@ -49,6 +49,10 @@ class Rendered:
             raise IndexError(f"clip {row} of a synthetic data set of {self.num_clips}")
         return render(int(row), seed=self.seed, duration_s=self.duration_s, sr=self.sr)[0]
 
+    def fingerprint(self) -> str:
+        """A name for what is rendered."""
+        return f"{VERSION} {self.num_clips} {self.seed} {self.duration_s!r} {self.sr}"
+
 
 def facts(*, seed: int, duration_s: float, sr: int) -> Mapping[str, str]:
     """Return what a report must say about these clips, first of all that they are synthetic."""
