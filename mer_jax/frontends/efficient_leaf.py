@@ -1,6 +1,7 @@
 """EfficientLEAF: LEAF with filters in groups, each with kernels as short and strides as long as its filters allow."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 from flax import nnx
 
 from mer_jax import checks
-from mer_jax.frontends.energy_bank import Compression, EnergyBank
+from mer_jax.frontends.energy_bank import EnergyBank
 from mer_jax.frontends.learnable import Trainable, about, between, free_of, parameter
 from mer_jax.signal import framing
 from mer_jax.signal.correlation import correlator
@@ -82,7 +83,7 @@ class EfficientLEAF(EnergyBank):
         groups: int = 8,
         window_factor: float = 6.0,
         stride_factor: float = 16.0,
-        compression: Compression = "log1p",
+        compression: str = "log1p",
         trainable: Trainable = True,
         rngs: nnx.Rngs | None = None,
     ) -> None:
@@ -142,31 +143,60 @@ class EfficientLEAF(EnergyBank):
 
     def energies(self, waveforms: jax.Array) -> jax.Array:
         """Energies before compression, (batch, filters, frames), in the squared unit of the waveform."""
-        x = widen(waveforms)
-        frames = self.num_frames(x.shape[-1])
-        branches = [self._branch(group, x.dtype) for group in self.layout()]
+        filters, smoothers = [], []
+        for some, taps, stride in self.layout():
+            kernels = gabor(self.centres_hz[some], self.deviations[some], taps, sr=self.sr)
+            # Correlating with a Gabor filter, in place of convolving, conjugates what comes out.
+            filters.append(jnp.concatenate([kernels.real, kernels.imag]).T)
+            reach = int(_SMOOTHER_REACH * self.hop_length / stride)
+            smoothers.append(gaussian(self.smoother_deviations[some] / stride, 2 * reach + 1))
+        strides = tuple(group.stride for group in self.layout())
+        return _energies(waveforms, tuple(filters), tuple(smoothers), strides, self.hop_length)
 
-        def of_clip(clip: jax.Array) -> jax.Array:
-            return jnp.concatenate([branch(clip, frames) for branch in branches])
 
-        return per_clip(of_clip, x, recompute=True)
+@partial(jax.jit, static_argnums=(3, 4))
+def _energies(
+    y: jax.Array,
+    filters: tuple[jax.Array, ...],
+    smoothers: tuple[jax.Array, ...],
+    strides: tuple[int, ...],
+    hop_length: int,
+) -> jax.Array:
+    """Energies (batch, filters, frames) of all groups.
 
-    def _branch(self, group: Group, dtype: jnp.dtype) -> Callable[[jax.Array, int], jax.Array]:
-        """The function from one clip and a number of frames to the energies (filters, frames) of a group."""
-        some, taps, stride = group
-        kernels = gabor(self.centres_hz[some], self.deviations[some], taps, sr=self.sr)
-        columns = jnp.concatenate([kernels.real, kernels.imag]).T.astype(dtype)
-        correlate = correlator(columns, stride=stride)
-        hop = self.hop_length // stride
-        reach = int(_SMOOTHER_REACH * hop)
-        smoothers = gaussian(self.smoother_deviations[some].astype(dtype) / stride, 2 * reach + 1)
+    Args:
+        y: samples (batch, samples).
+        filters: of each group, (taps, 2 filters), real parts before imaginary ones.
+        smoothers: of each group, (filters, taps), for energies that are ``stride`` samples apart.
+        strides: of each group.
+        hop_length: samples between frames.
+    """
+    x = widen(y)
+    frames = 1 + x.shape[-1] // hop_length
+    branches = [
+        _branch(columns.astype(x.dtype), windows.astype(x.dtype), stride, hop_length // stride)
+        for columns, windows, stride in zip(filters, smoothers, strides, strict=True)
+    ]
 
-        def branch(clip: jax.Array, frames: int) -> jax.Array:
-            # From `reach` strided samples before the clip to as many after the centre of its last frame.
-            count = 2 * reach + 1 + (frames - 1) * hop
-            real, imaginary = jnp.split(correlate(clip, taps // 2 + reach * stride, count), 2, axis=1)
-            energy = jnp.square(real) + jnp.square(imaginary)
-            rows = framing.split_frames(energy.T, frame_length=2 * reach + 1, hop_length=hop)
-            return jnp.einsum("ctn,cn->ct", rows, smoothers, precision=jax.lax.Precision.HIGHEST)
+    def of_clip(clip: jax.Array) -> jax.Array:
+        return jnp.concatenate([branch(clip, frames) for branch in branches])
 
-        return branch
+    return per_clip(of_clip, x, recompute=True)
+
+
+def _branch(
+    columns: jax.Array, windows: jax.Array, stride: int, hop: int
+) -> Callable[[jax.Array, int], jax.Array]:
+    """The function from one clip and a number of frames to the energies (filters, frames) of a group."""
+    correlate = correlator(columns, stride=stride)
+    taps, length = columns.shape[0], windows.shape[1]
+
+    def branch(clip: jax.Array, frames: int) -> jax.Array:
+        # From half a window before the clip to half a window after the centre of its last frame.
+        before = taps // 2 + length // 2 * stride
+        real, imaginary = jnp.split(correlate(clip, before, length + (frames - 1) * hop), 2, axis=1)
+        energy = jnp.square(real) + jnp.square(imaginary)
+        rows = framing.split_frames(energy.T, frame_length=length, hop_length=hop)
+        return jnp.einsum("ctn,cn->ct", rows, windows, precision=jax.lax.Precision.HIGHEST)
+
+    return branch

@@ -1,7 +1,7 @@
 """What LEAF, SincNet and time-domain filterbanks share: filters, squared modulus, a low-pass filter, one value a frame, compression."""
 
 from abc import abstractmethod
-from typing import Any, Literal, get_args
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +15,9 @@ from mer_jax.signal.filtered_energy import filtered_energy, segment_length
 from mer_jax.signal.precision import widen
 from mer_jax.signal.wavelets import Bands, mel_bands, odd_taps, squared_hann
 
-Compression = Literal["pcen", "log", "log1p"]
+COMPRESSIONS = ("pcen", "log", "log1p")
 
-# The published LEAF counts energies below 1e-5 as 1e-5; its low-pass windows sum to 200, ours to 1.
+#: The published LEAF counts energies below 1e-5 as 1e-5; its low-pass windows sum to 200, ours to 1.
 ENERGY_FLOOR = 5e-8
 
 
@@ -49,11 +49,11 @@ class EnergyBank(Frontend):
         hop_length: int,
         fmin_hz: float,
         fmax_hz: float | None,
-        compression: Compression,
+        compression: str,
         trainable: Trainable,
     ) -> None:
         checks.positive_int("n_filters", n_filters)
-        checks.one_of("compression", compression, get_args(Compression))
+        checks.one_of("compression", compression, COMPRESSIONS)
         names = tuple(f"filter_{k}" for k in range(n_filters))
         super().__init__(sr=sr, hop_length=hop_length, feature_names=names, trainable=trainable)
         self.fmin_hz = fmin_hz

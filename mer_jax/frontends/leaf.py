@@ -4,7 +4,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from mer_jax.frontends.energy_bank import Compression, FilteredBank
+from mer_jax.frontends.energy_bank import FilteredBank
 from mer_jax.frontends.learnable import Trainable, about, between, free_of, parameter
 from mer_jax.signal.wavelets import deviation_of_width, gabor, gaussian
 
@@ -59,7 +59,7 @@ class LEAF(FilteredBank):
         fmin_hz: float = 60.0,
         fmax_hz: float | None = None,
         window_s: float = 0.025,
-        compression: Compression = "pcen",
+        compression: str = "pcen",
         trainable: Trainable = True,
         rngs: nnx.Rngs | None = None,
     ) -> None:

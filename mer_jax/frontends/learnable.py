@@ -75,7 +75,7 @@ def free_of(value: np.ndarray | float, low: float, high: float) -> np.ndarray:
     0.0
     """
     share = np.clip((np.asarray(value, np.float64) - low) / (high - low), 1e-6, 1 - 1e-6)
-    return np.log(share / (1 - share))
+    return np.asarray(np.log(share / (1 - share)))
 
 
 def about(free: Float[Array, "*dims"], start: np.ndarray | float, factor: float) -> Float[Array, "*dims"]:

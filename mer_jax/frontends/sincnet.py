@@ -4,7 +4,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from mer_jax.frontends.energy_bank import Compression, HannSmoothedBank
+from mer_jax.frontends.energy_bank import HannSmoothedBank
 from mer_jax.frontends.learnable import Trainable, between, free_of, parameter
 from mer_jax.signal.wavelets import band_pass
 
@@ -47,7 +47,7 @@ class SincNet(HannSmoothedBank):
         fmin_hz: float = 60.0,
         fmax_hz: float | None = None,
         window_s: float = 0.025,
-        compression: Compression = "log",
+        compression: str = "log",
         trainable: Trainable = True,
         rngs: nnx.Rngs | None = None,
     ) -> None:

@@ -1,6 +1,6 @@
 """Short-time Fourier front-ends: spectrogram, mel spectrogram, log-mel and MFCC."""
 
-from typing import Any, get_args
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from mer_jax import checks, signal
 from mer_jax.frontends.base import Frontend, bins_last
 from mer_jax.frontends.compression import Decibels
 from mer_jax.frontends.learnable import Trainable, about
-from mer_jax.frontends.stft_parts import MelBank, MelParameters, Spectra, fixed_rows
+from mer_jax.frontends.stft_parts import MEL_PARAMETERS, MelBank, Spectra, fixed_rows
 from mer_jax.signal.filterbanks import dct
 from mer_jax.signal.precision import widen
 from mer_jax.signal.spectra import magnitude_power
@@ -127,13 +127,13 @@ class MelSpectrogram(Frontend):
         fmax_hz: float | None = None,
         htk: bool = False,
         trainable: Trainable = False,
-        mel_parameters: MelParameters = "matrix",
+        mel_parameters: str = "matrix",
         rngs: nnx.Rngs | None = None,
     ) -> None:
         del rngs
         checks.positive_int("n_fft", n_fft)
         checks.positive_int("n_mels", n_mels)
-        checks.one_of("mel_parameters", mel_parameters, get_args(MelParameters))
+        checks.one_of("mel_parameters", mel_parameters, MEL_PARAMETERS)
         names = tuple(f"mel_{k}" for k in range(n_mels))
         super().__init__(sr=sr, hop_length=hop_length, feature_names=names, trainable=trainable)
         self.n_fft = n_fft

@@ -1,7 +1,7 @@
 """The parts of front-ends that start from a short-time Fourier transform, as they are when they are learnt."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ from mer_jax.signal.precision import widen
 from mer_jax.signal.spectra import map_spectra
 from mer_jax.signal.windows import centered_window
 
-MelParameters = Literal["matrix", "triangles"]
+MEL_PARAMETERS = ("matrix", "triangles")
 
 
 class Spectra(nnx.Module):
@@ -84,7 +84,7 @@ class MelBank(nnx.Module):
         options: keyword arguments of :func:`mer_jax.signal.filterbanks.mel`.
     """
 
-    def __init__(self, *, form: MelParameters, options: dict[str, Any]) -> None:
+    def __init__(self, *, form: str, options: dict[str, Any]) -> None:
         self.form = form
         self.options = tuple(options.items())
         self.nyquist_hz = options["sr"] / 2

@@ -6,7 +6,7 @@ import numpy as np
 from flax import nnx
 from jax import lax
 
-from mer_jax.frontends.energy_bank import Compression, HannSmoothedBank
+from mer_jax.frontends.energy_bank import HannSmoothedBank
 from mer_jax.frontends.learnable import Trainable, parameter
 from mer_jax.signal.wavelets import deviation_of_width, gabor
 
@@ -49,7 +49,7 @@ class TDFilterbank(HannSmoothedBank):
         fmin_hz: float = 60.0,
         fmax_hz: float | None = None,
         window_s: float = 0.025,
-        compression: Compression = "log",
+        compression: str = "log",
         trainable: Trainable = True,
         rngs: nnx.Rngs | None = None,
     ) -> None:

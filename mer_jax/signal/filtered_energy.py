@@ -13,6 +13,8 @@ beyond the last lag that is kept. Against convolving (in time, or block by block
 as on a GPU; ``docs/frontends.md`` has the figures.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -69,13 +71,26 @@ def filtered_energy(
             raise checks.ArgumentError(name, f"have {taps} taps", expected="an odd number")
     checks.positive_int("lags", lags, minimum=0)
     size = segment_length(filters.shape[1], smoothers.shape[1])
-    x = widen(y)
-    forms = _forms(filters, smoothers, size, min(lags, size // 2 - 1), symmetric=symmetric)
+    lags = min(lags, size // 2 - 1)
+    return _filtered_energy(y, filters, smoothers, size, hop_length, lags, symmetric)
+
+
+@partial(jax.jit, static_argnums=(3, 4, 5, 6))
+def _filtered_energy(
+    y: jax.Array,
+    filters: jax.Array,
+    smoothers: jax.Array,
+    size: int,
+    hop_length: int,
+    lags: int,
+    symmetric: bool,
+) -> jax.Array:
+    forms = _forms(filters, smoothers, size, lags, symmetric=symmetric)
 
     def of_clip(clip: jax.Array) -> jax.Array:
         return _of_clip(clip, forms, size, hop_length).T
 
-    return per_clip(of_clip, x, recompute=True)
+    return per_clip(of_clip, widen(y), recompute=True)
 
 
 Forms = list[tuple[jax.Array, jax.Array | None]]

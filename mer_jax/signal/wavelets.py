@@ -117,7 +117,7 @@ def deviation_of_width(width_hz: np.ndarray, sr: float) -> np.ndarray:
     >>> round(float(deviation_of_width(100.0, 16000)), 3)
     59.966
     """
-    return np.sqrt(2 * np.log(2)) * sr / (np.pi * np.asarray(width_hz))
+    return np.asarray(np.sqrt(2 * np.log(2)) * sr / (np.pi * np.asarray(width_hz)))
 
 
 def band_pass(
