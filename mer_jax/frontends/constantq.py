@@ -26,8 +26,8 @@ class CQT(Frontend):
         n_bins: number of frequencies.
         bins_per_octave: frequencies in an octave.
         method: ``"librosa"`` for the octave recursion that agrees with librosa, ``"exact"`` for full-length kernels.
-        trainable: whether the ``kernels`` are learnt, from their values on: every tap of each bin's complex kernel, held relative
-            to the kernel's peak.
+        trainable: whether the ``kernels`` are learnt, from their values on: every tap of each bin's complex kernel, held
+            relative to the kernel's peak.
         rngs: unused; taken so that all front-ends are built alike.
 
     Raises:

@@ -23,8 +23,8 @@ class DSTFT(Frontend):
 
     ``w(x) = (1 + cos(2 pi x / L)) / 2`` for ``|x| <= L / 2`` is a Hann window of ``L`` samples, a real number from a quarter of
     the initial length to four times it (beyond ``n_fft`` the cosine is cut at the ends of the frame). Frame ``t`` is centred at
-    ``t h``, also a real number: whole samples choose the samples of the frame, the rest shifts the window. The number of frames is
-    that of the initial hop, ``hop_length``, from 1 / 1.5 to 1.5 times which ``h`` may move. At the start it equals
+    ``t h``, also a real number: whole samples choose the samples of the frame, the rest shifts the window. The number of
+    frames is that of the initial hop, ``hop_length``, from 1 / 1.5 to 1.5 times which ``h`` may move. At the start it equals
     :func:`mer_jax.signal.spectrogram`.
 
     Args:
@@ -41,8 +41,8 @@ class DSTFT(Frontend):
             above 0, or an unknown part.
 
     Source:
-        Leiber, Marnissi, Barrau and El Badaoui, *Differentiable short-time Fourier transform with respect to the hop length* (SSP
-        2023), and *Differentiable adaptive short-time Fourier transform with respect to the window length* (ICASSP 2023).
+        Leiber, Marnissi, Barrau and El Badaoui, *Differentiable short-time Fourier transform with respect to the hop length*
+        (SSP 2023), and *Differentiable adaptive short-time Fourier transform with respect to the window length* (ICASSP 2023).
     """
 
     parts = ("window_length", "hop")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import jax
@@ -18,8 +19,8 @@ from mer_jax.signal.platform import per_clip
 from mer_jax.signal.precision import widen
 from mer_jax.signal.wavelets import deviation_of_width, gabor, gaussian
 
-# Deviation of the low-pass filters, in hops: where it starts (as published: 80 samples for a hop of 160) and the factor by which it
-# may change; and half the length of the filters, in hops (200 of 160).
+# Deviation of the low-pass filters, in hops: where it starts (as published: 80 samples for a hop of 160), and the factor by
+# which it may change; and half the length of the filters, in hops (200 of 160).
 _SMOOTHER_HOPS = 0.5
 _SMOOTHER_FACTOR = 4.0
 _SMOOTHER_REACH = 1.25
@@ -39,13 +40,13 @@ class EfficientLEAF(EnergyBank):
     """``log(1 + 10^a E)`` of the energies ``E`` of LEAF, computed at a lower rate for lower filters.
 
     Filters are cut into ``groups`` of neighbours. A group's kernels are ``window_factor`` times its widest deviation long, its
-    convolution keeps every ``stride``-th sample, the largest divisor of the hop up to ``stride_factor * sr / (2 f)`` for its highest
-    centre ``f``, and Gaussian low-pass filters of 2.5 hops reduce what is left to frames. Kernel lengths and strides are those of
-    the filters at the start. Learnt are (part ``filters``) centre and log-deviation of each filter, (``pooling``) the log-deviation
-    of each low-pass filter, (``compression``) ``a``.
+    convolution keeps every ``stride``-th sample, the largest divisor of the hop up to ``stride_factor * sr / (2 f)`` for its
+    highest centre ``f``, and Gaussian low-pass filters of 2.5 hops reduce what is left to frames. Kernel lengths and strides
+    are those of the filters at the start. Learnt are (part ``filters``) centre and log-deviation of each filter, (``pooling``)
+    the log-deviation of each low-pass filter, (``compression``) ``a``.
 
-    Centres stay in 0..sr/2, deviations within a factor of 2 (low-pass: 4) of where they start. Different from the published code:
-    low-pass filters sum to 1, and what it appends after the compression (the values less their median over time, batch
+    Centres stay in 0..sr/2, deviations within a factor of 2 (low-pass: 4) of where they start. Different from the published
+    code: low-pass filters sum to 1, and what it appends after the compression (the values less their median over time, batch
     normalisation) is left to the network and the standardisation of features.
 
     Args:
@@ -66,8 +67,8 @@ class EfficientLEAF(EnergyBank):
             compression or part.
 
     Source:
-        Schlüter and Gutenbrunner, *EfficientLEAF: a faster learnable audio frontend of questionable use* (EUSIPCO 2022), section
-        III; CPJKU/EfficientLEAF for the constants.
+        Schlüter and Gutenbrunner, *EfficientLEAF: a faster learnable audio frontend of questionable use* (EUSIPCO 2022),
+        section III; CPJKU/EfficientLEAF for the constants.
     """
 
     parts = ("filters", "pooling", "compression")
@@ -117,7 +118,7 @@ class EfficientLEAF(EnergyBank):
         divisors = np.array([n for n in range(1, self.hop_length + 1) if self.hop_length % n == 0])
         edges = np.arange(self.groups + 1) * self.num_features // self.groups
         found = []
-        for first, last in zip(edges[:-1], edges[1:], strict=True):
+        for first, last in pairwise(edges):
             some = slice(int(first), int(last))
             reach = self.window_factor / 2 * np.sqrt(_DEVIATION_FACTOR) * deviations[some].max()
             longest = max(1.0, self.stride_factor * self.sr / (2 * bands.centre[some].max()))

@@ -1,4 +1,4 @@
-"""What LEAF, SincNet and time-domain filterbanks share: filters, squared modulus, a low-pass filter, one value a frame, compression."""
+"""What LEAF, SincNet and time-domain filterbanks share: filters, squared modulus, low-pass filters, compression."""
 
 from abc import abstractmethod
 from typing import Any
@@ -138,7 +138,7 @@ _HANN_HOPS = 2.5
 
 
 class HannSmoothedBank(FilteredBank):
-    """A :class:`FilteredBank` whose low-pass filter, for all filters, is a squared Hann window of 2.5 hops that is not learnt."""
+    """A :class:`FilteredBank` whose low-pass filters are one squared Hann window of 2.5 hops, which is not learnt."""
 
     def smoothers(self) -> jax.Array:
         """The squared Hann window, (filters, taps)."""
@@ -147,5 +147,5 @@ class HannSmoothedBank(FilteredBank):
 
     @property
     def smoother_bandwidth(self) -> float:
-        """Where the window's spectrum has fallen to 1e-4: its main lobe ends at 3 cycles a window, side lobes fall steeply."""
+        """Where the window's spectrum has fallen to 1e-4: its main lobe ends at 3 cycles a window."""
         return 5.0 / (_HANN_HOPS * self.hop_length)

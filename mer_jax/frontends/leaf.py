@@ -19,10 +19,10 @@ _SPECTRAL_REACH = 3.5
 class LEAF(FilteredBank):
     """``PCEN( sum_n g_c[n] |(y * h_c)[t hop + n]|^2 )`` with Gabor filters ``h`` and Gaussian low-pass filters ``g``.
 
-    ``h_c[n] = exp(2 pi i f_c n / sr) exp(-n^2 / (2 s_c^2)) / (sqrt(2 pi) s_c)``, ``g_c`` likewise with ``f = 0`` and a deviation of
-    its own; then :class:`mer_jax.frontends.compression.PCENLayer` with a smoother for each channel, energies below 5e-8 counted as
-    that. Learnt are (part ``filters``) centre ``f`` and deviation ``s`` of each filter, (``pooling``) the deviation of each
-    low-pass filter, (``compression``) alpha, delta, r and s of each channel: 7 numbers a filter.
+    ``h_c[n] = exp(2 pi i f_c n / sr) exp(-n^2 / (2 s_c^2)) / (sqrt(2 pi) s_c)``, ``g_c`` likewise with ``f = 0`` and a
+    deviation of its own; then :class:`mer_jax.frontends.compression.PCENLayer` with a smoother for each channel, energies
+    below 5e-8 counted as that. Learnt are (part ``filters``) centre ``f`` and deviation ``s`` of each filter, (``pooling``)
+    the deviation of each low-pass filter, (``compression``) alpha, delta, r and s of each channel: 7 numbers a filter.
 
     Centres stay in 0..sr/2; deviations of filters within a factor of 8 of where they start; those of the low-pass filters from
     0.3 to 0.6 hops. Different from the published code: low-pass filters are as wide relative to the hop but are not cut at 2.5

@@ -1,9 +1,10 @@
-"""What learnable front-ends share: which parts are learnt, how a value is held, and how it stays legal whatever the optimiser does.
+"""What learnable front-ends share: which parts are learnt, how a value is held, and how it stays legal.
 
 Values with limits are functions of free parameters (reparameterisation), so no step can leave the legal range:
 
 * :func:`between`: ``low + (high - low) sigmoid(p)``, for frequencies in 0..sr/2 and coefficients in 0..1;
-* :func:`about`: ``start * factor ** tanh(p)``, for widths, scales and offsets, which are positive: a step of ``p`` is a step of the
+* :func:`about`: ``start * factor ** tanh(p)``, for widths, scales and offsets, which are positive: a step of ``p`` is a step
+of the
   logarithm. It starts at ``p = 0``, where the value is ``start`` exactly.
 """
 

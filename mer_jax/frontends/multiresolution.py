@@ -1,6 +1,6 @@
 """Several resolutions of one feature side by side: short windows for when, long ones for what."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -64,6 +64,7 @@ class MultiResolution(Frontend):
     ) -> None:
         checks.one_of("of", of, _MEMBERS)
         resolved_by, cls = _MEMBERS[of]
+        make: Callable[..., Frontend] = cls
         chosen = _DEFAULT[resolved_by] if resolutions is None else _numbers(resolutions)
         members = []
         for value in chosen:
@@ -72,7 +73,7 @@ class MultiResolution(Frontend):
                 options["n_bins"] = octaves * value
             elif of != "spectrogram":
                 options["n_mels"] = n_mels
-            members.append(cls(sr=sr, hop_length=hop_length, trainable=trainable, rngs=rngs, **options))
+            members.append(make(sr=sr, hop_length=hop_length, trainable=trainable, rngs=rngs, **options))
         names = [
             f"{value}_{name}"
             for value, member in zip(chosen, members, strict=True)

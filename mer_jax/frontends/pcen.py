@@ -13,9 +13,10 @@ from mer_jax.frontends.spectrogram import MelSpectrogram
 class PCEN(MelSpectrogram):
     """``P = (E / (eps + M)^alpha + delta)^r - delta^r`` of mel energies ``E`` smoothed in time to ``M``, without unit.
 
-    See :class:`mer_jax.frontends.compression.PCENLayer`, which :class:`mer_jax.frontends.compression.WithPCEN` puts on any other
-    front-end. Parts that can be learnt: ``compression`` (alpha, delta, r and the smoother's coefficient of each channel), and
-    those of :class:`mer_jax.frontends.MelSpectrogram`. As in the paper only the compression is, unless told otherwise.
+    See :class:`mer_jax.frontends.compression.PCENLayer`, which :class:`mer_jax.frontends.compression.WithPCEN` puts on any
+    other front-end. Parts that can be learnt: ``compression`` (alpha, delta, r and the smoother's coefficient of each
+    channel), and those of :class:`mer_jax.frontends.MelSpectrogram`. As in the paper only the compression is, unless told
+    otherwise.
 
     Args:
         alpha: strength of the gain control, in 0..1.

@@ -12,12 +12,12 @@ from mer_jax.signal.wavelets import band_pass
 class SincNet(HannSmoothedBank):
     """``log( sum_n g[n] |(y * h_c)[t hop + n]|^2 + e )`` with band-pass filters ``h_c`` from ``f1`` to ``f2``.
 
-    ``h[n] = w[n] (2 f2 sinc(2 pi f2 n) - 2 f1 sinc(2 pi f1 n))`` under a Hamming window ``w``; ``g`` is a squared Hann window of 2.5
-    hops. Learnt are (part ``filters``) the cut-off frequencies ``f1`` and ``f2`` of each filter, with ``0 < f1 < f2 < sr / 2``, and
-    (``compression``) the offset ``e`` of each.
+    ``h[n] = w[n] (2 f2 sinc(2 pi f2 n) - 2 f1 sinc(2 pi f1 n))`` under a Hamming window ``w``; ``g`` is a squared Hann window
+    of 2.5 hops. Learnt are (part ``filters``) the cut-off frequencies ``f1`` and ``f2`` of each filter, with ``0 < f1 < f2 <
+    sr / 2``, and (``compression``) the offset ``e`` of each.
 
-    The paper's network goes on with maximum pooling and further convolutions; here, as everywhere in this family, what follows the
-    filters is the energy a frame and a compression.
+    The paper's network goes on with maximum pooling and further convolutions; here, as everywhere in this family, what follows
+    the filters is the energy a frame and a compression.
 
     Args:
         sr: sampling rate, Hz.

@@ -183,7 +183,7 @@ class LogMel(MelSpectrogram):
     (:class:`mer_jax.frontends.compression.Decibels`: decibels a decade, floor and range).
     """
 
-    parts = ("window", "mel", "compression", "kernels")
+    parts: tuple[str, ...] = ("window", "mel", "compression", "kernels")
     unit = "dB"
     picture_scale = "decibel"
 

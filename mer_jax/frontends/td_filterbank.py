@@ -15,8 +15,8 @@ class TDFilterbank(HannSmoothedBank):
     """``log( sum_n g[n] |(y * h_c)[t hop + n]|^2 + e )`` with free complex filters ``h_c``.
 
     The filters start as Gabor filters of mel-spaced bands and are then learnt sample by sample (part ``filters``, 2 n_filters
-    window_s sr numbers, held relative to each filter's peak); ``g`` is a squared Hann window of 2.5 hops, not learnt; the offset
-    ``e`` of each filter is (``compression``).
+    window_s sr numbers, held relative to each filter's peak); ``g`` is a squared Hann window of 2.5 hops, not learnt; the
+    offset ``e`` of each filter is (``compression``).
 
     Args:
         sr: sampling rate, Hz.

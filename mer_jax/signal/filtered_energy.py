@@ -1,16 +1,16 @@
-"""Energy of a signal behind each of many filters, smoothed and sampled once a frame, without computing what the filters let through.
+"""Energy of a signal behind each of many filters, smoothed, once a frame, without computing what the filters let through.
 
     E[c, t] = sum_n g_c[n] |(y * h_c)[t hop + n]|^2
 
-Computed as written, a filter costs a convolution at the full rate. But E is a quadratic form of the N samples around a frame, and
-with their Fourier transform X (H and G those of ``h`` and ``g``) it is
+Computed as written, a filter costs a convolution at the full rate. But E is a quadratic form of the N samples around a frame,
+and with their Fourier transform X (H and G those of ``h`` and ``g``) it is
 
     E = 1 / N^2  sum_d G[d]  sum_k  X[k] conj(X[k - d])  H[k] conj(H[k - d]).
 
-``g`` is smooth: G vanishes but for a few lags ``d``. The products of X at each lag are shared by all filters, and the sum over ``k``
-is one matrix product a lag, like that of a mel filterbank (which is what lag 0 alone amounts to). This is exact up to what G holds
-beyond the last lag that is kept. Against convolving (in time, or block by block in frequency) it is several times faster on a CPU
-as on a GPU; ``docs/frontends.md`` has the figures.
+``g`` is smooth: G vanishes but for a few lags ``d``. The products of X at each lag are shared by all filters, and the sum over
+``k`` is one matrix product a lag, like that of a mel filterbank (which is what lag 0 alone amounts to). This is exact up to
+what G holds beyond the last lag that is kept. On a CPU it is several times faster than convolving in time or block by block in
+frequency (``docs/frontends.md``).
 """
 
 from functools import partial

@@ -1,7 +1,7 @@
-"""Filters that learnable front-ends are made of: Gabor, sinc and Gaussian impulse responses, and the mel-spaced bands they start from.
+"""Filters that learnable front-ends are made of (Gabor, sinc, Gaussian), and the mel-spaced bands that they start from.
 
-All are functions of their parameters, differentiable in them, and sampled at ``n = -(taps // 2) .. taps // 2`` (odd ``taps``): they
-are centred, so that a filter delays nothing. Frequencies are in hertz, durations in samples.
+All are functions of their parameters, differentiable in them, and sampled at ``n = -(taps // 2) .. taps // 2`` (odd ``taps``):
+they are centred, so that a filter delays nothing. Frequencies are in hertz, durations in samples.
 """
 
 from typing import NamedTuple

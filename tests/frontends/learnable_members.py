@@ -36,9 +36,7 @@ MEMBERS = {
 def build(case, **changes):
     """One of the above, learning all that it sensibly can."""
     name, options = MEMBERS[case]
-    return frontends.build(
-        name, sr=SR, options={"trainable": True, **options, **changes}, rngs=nnx.Rngs(0)
-    )
+    return frontends.build(name, sr=SR, options={"trainable": True, **options, **changes}, rngs=nnx.Rngs(0))
 
 
 def music(num_samples, seed=0):

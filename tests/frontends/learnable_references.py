@@ -5,7 +5,7 @@ from scipy.signal import fftconvolve, lfilter
 
 
 def sample_energies(y, kernels, smoothers, hop, stride=1):
-    """``sum_n g[n] |(y * h)[t hop + n]|^2`` by convolving at the full rate, keeping every ``stride``-th sample; (filters, frames)."""
+    """``sum_n g[n] |(y * h)[t hop + n]|^2`` by convolving, of every ``stride``-th sample; (filters, frames)."""
     frames = 1 + len(y) // hop
     rows = []
     for h, g in zip(kernels, smoothers, strict=True):

@@ -62,7 +62,9 @@ def test_shape_mask_batch_and_compilation(case):
 
 
 # Two more of a kind add nothing here.
-@pytest.mark.parametrize("case", [case for case in MEMBERS if case not in ("cqt exact", "multi_resolution cqt")])
+@pytest.mark.parametrize(
+    "case", [case for case in MEMBERS if case not in ("cqt exact", "multi_resolution cqt")]
+)
 def test_gradients_are_finite_on_hard_clips_of_30_s(case):
     compute, params = function_of(build(case, hop_length=512))
     y = hard_clips(30 * SR)

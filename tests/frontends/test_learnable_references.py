@@ -1,4 +1,4 @@
-"""Learnable front-ends against what their papers say, with parameters away from where they start; and near log-mel at the start."""
+"""Learnable front-ends against what their papers say, away from where they start; and near log-mel at the start."""
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,9 @@ def scatter(module, seed=0):
     """Move every parameter by about half: values that nobody chose."""
     rng = np.random.default_rng(seed)
     state = nnx.state(module, nnx.Param)
-    moved = jax.tree.map(lambda leaf: leaf + jnp.asarray(0.5 * rng.standard_normal(leaf.shape), leaf.dtype), state)
+    moved = jax.tree.map(
+        lambda leaf: leaf + jnp.asarray(0.5 * rng.standard_normal(leaf.shape), leaf.dtype), state
+    )
     nnx.update(module, moved)
     return module
 
@@ -71,7 +73,9 @@ def test_leaf(clip):
     frontend = scatter(frontends.LEAF(sr=SR, n_filters=8, hop_length=hop))
     deviations = values64(frontend.deviations)
     smoothing = hop * (0.3 + 0.3 / (1 + np.exp(-values64(frontend.pooling[...]))))
-    kernels = [gabor(f, s, frontend.taps, SR) for f, s in zip(values64(frontend.centres_hz), deviations, strict=True)]
+    kernels = [
+        gabor(f, s, frontend.taps, SR) for f, s in zip(values64(frontend.centres_hz), deviations, strict=True)
+    ]
     smoothers = [gaussian(s, 5 * hop) for s in smoothing]
     expected = sample_energies(values64(clip), kernels, smoothers, hop)
     # The low-pass filters' spectra are cut where they have fallen to 2e-3 at the least legal width; these are wider.
@@ -165,7 +169,9 @@ def test_filtered_energy_has_the_gradient_of_differences(rng):
         direction = jnp.asarray(rng.standard_normal(start.shape))
 
         def total(parts):
-            return jnp.sum(jnp.log(filtered_energy(y, parts[0] + 1j * parts[1], smoothers, hop_length=50, lags=8) + 3))
+            return jnp.sum(
+                jnp.log(filtered_energy(y, parts[0] + 1j * parts[1], smoothers, hop_length=50, lags=8) + 3)
+            )
 
         slope = jnp.sum(jax.grad(total)(start) * direction)
         step = 1e-6

@@ -44,13 +44,7 @@ def compile_backend(name: str, frontend: Frontend) -> Compute:
         raise checks.ConfigError(
             error.where, error.problem, expected=error.expected, remedy=error.remedy
         ) from None
-    if name != "jax" and frontend.trainable:
-        raise checks.ConfigError(
-            "backend",
-            f"{name} cannot learn ({', '.join(frontend.trainable)} of {type(frontend).__name__})",
-            expected="a fixed front-end",
-            remedy="use --backend jax, or leave trainable out",
-        )
+    check_backend(name, frontend)
     if name == "nnaudio":
         from mer_jax.frontends.backends import nnaudio
 
@@ -61,6 +55,17 @@ def compile_backend(name: str, frontend: Frontend) -> Compute:
         return librosa.compile_frontend(frontend)
     graph, state = nnx.split(frontend)
     return jax.jit(lambda waveforms: nnx.merge(graph, state)(waveforms))
+
+
+def check_backend(name: str, frontend: Frontend) -> None:
+    """Raise :class:`~mer_jax.checks.ConfigError` if a backend would hold fixed what the front-end is to learn."""
+    if name != "jax" and frontend.trainable:
+        raise checks.ConfigError(
+            "backend",
+            f"{name} cannot learn ({', '.join(frontend.trainable)} of {type(frontend).__name__})",
+            expected="a fixed front-end",
+            remedy="use --backend jax, or leave trainable out",
+        )
 
 
 def unsupported(
