@@ -25,10 +25,11 @@ class FrontendConfig:
     """Which front-end, and its options."""
 
     name: str = "time_domain"
-    """Features by name: time_domain, rms, log_mel, mfcc, log_cqt, chroma, ..., or a numerical set: time, frequency,
-    time_frequency, tonal, rhythm, extended, musical."""
+    """Features by name: time_domain, rms, log_mel, mfcc, log_cqt, chroma, ..., a learnable front-end: pcen, leaf,
+    efficient_leaf, sincnet, td_filterbank, dstft, multi_resolution, or a numerical set: time, frequency, time_frequency,
+    tonal, rhythm, extended, musical."""
     options: dict[str, bool | int | float | str] = dataclasses.field(default_factory=dict)
-    """Keyword arguments of the front-end, as pairs: --frontend.options hop_length 256 n_mels 64."""
+    """Keyword arguments of the front-end, as pairs: --frontend.options hop_length 256 n_mels 64 trainable window,mel."""
     statistics: tuple[str, ...] = STATISTICS
     """What a dense network sees of each feature over a clip: mean, std, min, max, median, skewness, kurtosis, slope."""
     colour_map: Literal["auto", "inferno", "coolwarm", "gray"] = "auto"
@@ -61,6 +62,8 @@ class ExperimentConfig:
     """classes; valence_arousal; joint (both); targets (numbers: target_ columns of a manifest) or tags (the same, 0 or 1)."""
     cache: Literal["auto", "off"] = "auto"
     """auto: features that no training changes are computed once, if every clip fits clip_s and they fit in memory."""
+    start_from: Path | None = None
+    """Run folder whose best weights training starts from: a learnable front-end goes on from a fixed one's."""
     frontend: FrontendConfig = FrontendConfig()
     network: Network = "recurrent"
     """recurrent (the frames of a clip), dense (statistics over its frames) or vgg19 (a picture of it)."""
@@ -129,7 +132,7 @@ def _build(cls: Any, values: Mapping[str, Any], where: object) -> Any:
         kind = hints[key]
         if dataclasses.is_dataclass(kind):
             value = _build(kind, value, where)
-        elif kind is Path:
+        elif kind is Path or (kind == Path | None and value is not None):
             value = Path(value)
         elif isinstance(value, list):
             value = tuple(value)

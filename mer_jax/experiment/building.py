@@ -7,6 +7,7 @@ from flax import nnx
 from mer_jax import checks, features, models
 from mer_jax.config import ExperimentConfig, Network
 from mer_jax.features import FeatureSet
+from mer_jax.frontends.backends import check_backend
 from mer_jax.frontends.backends.handover import Precomputed
 from mer_jax.frontends.base import Frontend
 from mer_jax.frontends.image import Image
@@ -72,6 +73,7 @@ def _of_backend(frontend: Frontend, backend: str) -> Frontend:
     """The front-end, or one that takes its features from another backend; a picture is drawn here in any case."""
     if backend == "jax":
         return frontend
+    check_backend(backend, frontend.frontend if isinstance(frontend, Image) else frontend)
     if isinstance(frontend, Image):
         given = Precomputed(frontend.frontend)
         return Image(given, colour_map=frontend.colour_map, scale=frontend.picture_scale, size=frontend.size)

@@ -13,8 +13,9 @@ from mer_jax.data import splits
 from mer_jax.data.atomic import atomic_path
 from mer_jax.data.catalog import PARTS, Catalog
 from mer_jax.evaluation import feature_examples, report
-from mer_jax.experiment import building, caching, facts, fitting, folder, inputs, targets
+from mer_jax.experiment import building, caching, facts, fitting, folder, inputs, starting, targets
 from mer_jax.experiment.caching import FeatureArray
+from mer_jax.frontends.image import Image
 from mer_jax.models import EmotionModel
 from mer_jax.training.task import Classification, Joint, Task
 
@@ -61,6 +62,9 @@ def run(
     if progress and why_not:
         print(f"features are computed in every epoch: {why_not}")
     trained, loaders = inputs_of(settings, catalog, split, model, cached=not why_not, kept=kept)
+    if settings.start_from is not None:
+        names = targets.output_names(catalog, settings.task)
+        starting.start_from(settings.start_from, trained, names, cached=not why_not)
     fitted = fitting.fit_and_score(
         trained, loaders, catalog, settings, task, run_dir=out, resume=resume, progress=progress
     )
@@ -121,7 +125,9 @@ def why_not_cached(settings: ExperimentConfig, catalog: Catalog, model: EmotionM
     if settings.augmentation.on_waveforms:
         return "the augmentation alters waveforms"
     if not caching.can_cache(model):
-        return "what computes them is trained"
+        sequence = model.frontend.frontend if isinstance(model.frontend, Image) else model.frontend
+        learnt = ", ".join(sequence.trainable)
+        return f"the front-end learns ({learnt})" if learnt else "what computes them is trained"
     durations = catalog.durations_s
     if durations is None or (np.rint(durations * catalog.sr) > settings.num_samples).any():
         return f"clips longer than {settings.clip_s:g} s are cut at random places"

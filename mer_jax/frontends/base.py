@@ -9,6 +9,7 @@ from flax import nnx
 
 from mer_jax import checks
 from mer_jax._shapes import Array, ArrayLike, Bool, Float, Int, Shaped
+from mer_jax.frontends.learnable import Trainable, chosen_parts
 
 
 class Frontend(nnx.Module):
@@ -25,20 +26,28 @@ class Frontend(nnx.Module):
         num_features: size of the last axis.
         frame_rate_hz: frames a second.
         unit: unit of the values, "" where they have none.
+        parts: what of it can be learnt, by name.
+        parts_on_request: those of them that ``trainable=True`` leaves out.
+        trainable: the parts that are learnt; empty for a fixed front-end.
         picture_scale: how a picture brings the values to 0..1 (:data:`mer_jax.frontends.pictures.SCALES`).
         colour_map: the colours of a picture (:data:`mer_jax.frontends.pictures.COLOUR_MAPS`).
     """
 
+    parts: tuple[str, ...] = ()
+    parts_on_request: tuple[str, ...] = ()
     unit = ""
     picture_scale = "range"
     colour_map = "coolwarm"
 
-    def __init__(self, *, sr: int, hop_length: int, feature_names: tuple[str, ...]) -> None:
+    def __init__(
+        self, *, sr: int, hop_length: int, feature_names: tuple[str, ...], trainable: Trainable = False
+    ) -> None:
         checks.positive_int("sr", sr)
         checks.positive_int("hop_length", hop_length)
         self.sr = sr
         self.hop_length = hop_length
         self.feature_names = tuple(feature_names)
+        self.trainable = chosen_parts(trainable, self.parts, on_request=self.parts_on_request)
 
     @property
     def num_features(self) -> int:

@@ -1,6 +1,6 @@
 """Constant-Q front-ends: magnitudes, and magnitudes in decibels."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,10 @@ from flax import nnx
 
 from mer_jax import checks, signal
 from mer_jax.frontends.base import Frontend, bins_last
+from mer_jax.frontends.compression import Decibels
+from mer_jax.frontends.learnable import Trainable
+from mer_jax.signal.constantq import apply_kernels, build_bank, describe
+from mer_jax.signal.cq_kernels import Bank
 from mer_jax.signal.frequencies import C1_HZ, cqt_frequencies
 
 
@@ -22,13 +26,16 @@ class CQT(Frontend):
         n_bins: number of frequencies.
         bins_per_octave: frequencies in an octave.
         method: ``"librosa"`` for the octave recursion that agrees with librosa, ``"exact"`` for full-length kernels.
+        trainable: whether the ``kernels`` are learnt, from their values on: every tap of each bin's complex kernel, held
+            relative to the kernel's peak.
         rngs: unused; taken so that all front-ends are built alike.
 
     Raises:
-        mer_jax.checks.ArgumentError: a size that is not a positive integer, an unknown method, or a highest filter above
-            half the sampling rate.
+        mer_jax.checks.ArgumentError: a size that is not a positive integer, an unknown method or part, or a highest filter
+            above half the sampling rate.
     """
 
+    parts: tuple[str, ...] = ("kernels",)
     unit = "magnitude"
     picture_scale = "magnitude"
 
@@ -41,6 +48,7 @@ class CQT(Frontend):
         n_bins: int = 84,
         bins_per_octave: int = 12,
         method: Literal["librosa", "exact"] = "librosa",
+        trainable: Trainable = False,
         rngs: nnx.Rngs | None = None,
     ) -> None:
         del rngs
@@ -58,10 +66,27 @@ class CQT(Frontend):
                 remedy="take fewer bins or a higher sampling rate",
             )
         names = tuple(f"{hz:.2f}_hz" for hz in centres_hz)
-        super().__init__(sr=sr, hop_length=hop_length, feature_names=names)
+        super().__init__(sr=sr, hop_length=hop_length, feature_names=names, trainable=trainable)
         self.n_bins = n_bins
         self.bins_per_octave = bins_per_octave
         self.method = method
+        if "kernels" in self.trainable:
+            # Those of the longest clips: of any clip that is long enough.
+            kernels = self._bank(num_samples=1 << 30).kernels
+            self.kernels = nnx.List(
+                [nnx.Param(jnp.asarray(kernel / _peaks(kernel), jnp.float32)) for kernel in kernels]
+            )
+
+    def _bank(self, num_samples: int) -> Bank:
+        """The kernels at the start."""
+        transform = describe(
+            sr=self.sr,
+            hop_length=self.hop_length,
+            fmin=self.fmin_hz,
+            n_bins=self.n_bins,
+            bins_per_octave=self.bins_per_octave,
+        )
+        return build_bank(transform, method=self.method, num_samples=num_samples)
 
     def bins(self) -> tuple[str, np.ndarray]:
         """Centre frequencies."""
@@ -71,6 +96,8 @@ class CQT(Frontend):
 
     def magnitude(self, waveforms: jax.Array) -> jax.Array:
         """(batch, n_bins, frames)."""
+        if "kernels" in self.trainable:
+            return self._learnt_magnitude(waveforms)
         spectrum = signal.cqt(
             waveforms,
             sr=self.sr,
@@ -82,6 +109,15 @@ class CQT(Frontend):
         )
         return jnp.abs(spectrum).astype(waveforms.dtype)
 
+    def _learnt_magnitude(self, waveforms: jax.Array) -> jax.Array:
+        bank = self._bank(num_samples=waveforms.shape[-1])
+        kernels = tuple(
+            learnt[...] * jnp.asarray(_peaks(start), jnp.float32)
+            for learnt, start in zip(self.kernels, bank.kernels, strict=True)
+        )
+        spectrum = apply_kernels(waveforms, kernels, steps=bank.steps, recompute=True)
+        return jnp.abs(spectrum).astype(waveforms.dtype)
+
     def features(self, waveforms: jax.Array) -> jax.Array:
         """(batch, frames, n_bins)."""
         return bins_last(self.magnitude(waveforms))
@@ -90,12 +126,28 @@ class CQT(Frontend):
 class LogCQT(CQT):
     """Constant-Q magnitudes in decibels, ``20 log10 |CQT|``, at most ``top_db`` below each clip's maximum.
 
-    Arguments as :class:`CQT`.
+    Arguments as :class:`CQT`; ``trainable`` has a further part, ``compression``
+    (:class:`mer_jax.frontends.compression.Decibels`: decibels a decade, floor and range).
     """
 
+    parts = ("kernels", "compression")
     unit = "dB"
     picture_scale = "decibel"
 
+    def __init__(self, **cqt: Any) -> None:
+        super().__init__(**cqt)
+        if "compression" in self.trainable:
+            self.compression = Decibels(self.n_bins, decade_db=20.0)
+
     def features(self, waveforms: jax.Array) -> jax.Array:
         """(batch, frames, n_bins), dB."""
-        return bins_last(signal.amplitude_to_db(self.magnitude(waveforms)))
+        magnitude = self.magnitude(waveforms)
+        if "compression" in self.trainable:
+            return bins_last(self.compression(magnitude))
+        return bins_last(signal.amplitude_to_db(magnitude))
+
+
+def _peaks(kernel: np.ndarray) -> np.ndarray:
+    """Largest magnitude of each complex kernel, for its real and its imaginary column: (1, 2 bins)."""
+    real, imaginary = np.split(kernel, 2, axis=1)
+    return np.tile(np.hypot(real, imaginary).max(axis=0, keepdims=True), 2)

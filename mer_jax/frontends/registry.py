@@ -10,9 +10,16 @@ from mer_jax import checks
 from mer_jax.frontends.base import Frontend
 from mer_jax.frontends.chroma import Chroma
 from mer_jax.frontends.constantq import CQT, LogCQT
+from mer_jax.frontends.dstft import DSTFT
+from mer_jax.frontends.efficient_leaf import EfficientLEAF
+from mer_jax.frontends.leaf import LEAF
+from mer_jax.frontends.multiresolution import MultiResolution
+from mer_jax.frontends.pcen import PCEN
 from mer_jax.frontends.rhythm import Tempogram
+from mer_jax.frontends.sincnet import SincNet
 from mer_jax.frontends.spectrogram import MFCC, LogMel, MelSpectrogram, Spectrogram
 from mer_jax.frontends.statistics import SpectralStatistics
+from mer_jax.frontends.td_filterbank import TDFilterbank
 from mer_jax.frontends.time_domain import SERIES, TimeDomain
 
 Entry = tuple[type[Frontend], Mapping[str, Any]]
@@ -30,9 +37,27 @@ FRONTENDS: dict[str, Entry] = {
     "chroma": (Chroma, {}),
     "tempogram": (Tempogram, {}),
     "spectral_statistics": (SpectralStatistics, {}),
+    "pcen": (PCEN, {}),
+    "leaf": (LEAF, {}),
+    "efficient_leaf": (EfficientLEAF, {}),
+    "sincnet": (SincNet, {}),
+    "td_filterbank": (TDFilterbank, {}),
+    "dstft": (DSTFT, {}),
+    "multi_resolution": (MultiResolution, {}),
 }
 
 NAMES = tuple(FRONTENDS)
+
+#: Those that other libraries have nothing to compare with.
+LEARNT_NAMES = (
+    "pcen",
+    "leaf",
+    "efficient_leaf",
+    "sincnet",
+    "td_filterbank",
+    "dstft",
+    "multi_resolution",
+)
 
 
 def build(name: str, *, sr: int, options: Mapping[str, Any] | None = None, rngs: nnx.Rngs) -> Frontend:

@@ -184,15 +184,32 @@ def vqt(
             scale=scale,
         )
         bank = build_bank(described, method=method, num_samples=y.shape[-1])
-        return _transform(clips, bank.kernels, steps=bank.steps, pad_mode=pad_mode)
+        return apply_kernels(clips, bank.kernels, steps=bank.steps, pad_mode=pad_mode)
 
     return for_each_tuning(transform, y, tuning=tuning, sr=sr, bins_per_octave=bins_per_octave)
 
 
-@partial(jax.jit, static_argnames=("steps", "pad_mode"))
-def _transform(
-    y: jax.Array, kernels: tuple[jax.Array, ...], *, steps: tuple[Step, ...], pad_mode: str
+@partial(jax.jit, static_argnames=("steps", "pad_mode", "recompute"))
+def apply_kernels(
+    y: jax.Array,
+    kernels: tuple[jax.Array, ...],
+    *,
+    steps: tuple[Step, ...],
+    pad_mode: str = "constant",
+    recompute: bool = False,
 ) -> jax.Array:
+    """The transform with these kernels.
+
+    Args:
+        y: samples, shape (..., samples).
+        kernels: as in :class:`mer_jax.signal.cq_kernels.Bank`; gradients flow into JAX arrays.
+        steps: the order of the kernels.
+        pad_mode: how the signal is continued beyond its ends.
+        recompute: as in :func:`mer_jax.signal.platform.per_clip`.
+
+    Returns:
+        Complex values, shape (..., bins, frames), lowest bin first.
+    """
     y = widen(y)
     respond = responder(kernels, steps, pad_mode=pad_mode, num_samples=y.shape[-1], dtype=y.dtype)
 
@@ -200,7 +217,7 @@ def _transform(
         real, imaginary = respond(x)
         return lax.complex(real.T, imaginary.T)
 
-    return per_clip(clip, y)
+    return per_clip(clip, y, recompute=recompute)
 
 
 def describe(

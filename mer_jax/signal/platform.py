@@ -31,7 +31,7 @@ def ffts_per_turn() -> int:
     return 1 if jax.sharding.get_abstract_mesh().manual_axes else _FFTS_PER_TURN
 
 
-def per_clip(fn: Callable[..., Any], *arrays: jax.Array, core_ndim: int = 1) -> Any:
+def per_clip(fn: Callable[..., Any], *arrays: jax.Array, core_ndim: int = 1, recompute: bool = False) -> Any:
     """Apply ``fn`` to every clip of a batch.
 
     On a CPU clips take turns in one loop. Two loops over half the clips each, in one program, do not run side by side: XLA
@@ -43,6 +43,8 @@ def per_clip(fn: Callable[..., Any], *arrays: jax.Array, core_ndim: int = 1) -> 
         fn: maps arrays of ``core_ndim`` axes (one clip) to an array or a pytree of arrays.
         *arrays: shape (..., core axes); all share their leading axes.
         core_ndim: how many trailing axes belong to one clip.
+        recompute: a reverse pass computes the values inside ``fn`` again, clip by clip, in place of keeping those of all clips:
+            what is differentiated by the parameters of a front-end then needs the memory of one clip, however large the batch.
 
     Returns:
         What ``fn`` returns with the leading axes of ``arrays`` in front.
@@ -50,6 +52,8 @@ def per_clip(fn: Callable[..., Any], *arrays: jax.Array, core_ndim: int = 1) -> 
     >>> per_clip(lambda clip: clip - clip.max(), jax.numpy.array([[1.0, 2.0], [5.0, 3.0]])).tolist()
     [[-1.0, 0.0], [0.0, -2.0]]
     """
+    if recompute:
+        fn = jax.checkpoint(fn)
     lead = arrays[0].shape[: arrays[0].ndim - core_ndim]
     if not lead:
         return fn(*arrays)

@@ -1,9 +1,10 @@
-"""AdamW with warm-up, cosine decay and clipped gradients."""
+"""AdamW with warm-up, cosine decay and clipped gradients; a front-end that learns has a rate, decay and start of its own."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from mer_jax import checks
@@ -16,13 +17,19 @@ class OptimizerConfig:
     learning_rate: float = 1e-3
     """Peak learning rate."""
     weight_decay: float = 1e-4
-    """Decoupled weight decay (AdamW); biases, normalisation and front-end parameters are left out."""
+    """Decoupled weight decay (AdamW) of the kernels of layers; biases, normalisation and the front-end are left out."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """After the warm-up: cosine decay to zero at the last step, or constant."""
     warmup_fraction: float = 0.05
     """Share of all steps over which the learning rate rises from zero."""
     clip_norm: float = 1.0
-    """Largest global norm of the gradient; 0 does not clip."""
+    """Largest norm of the gradient, of the front-end and of the rest each; 0 does not clip."""
+    frontend_rate: float = 1.0
+    """Learning rate of what a front-end learns, as a multiple of learning_rate."""
+    frontend_weight_decay: float = 0.0
+    """Weight decay of a front-end's matrices and kernels; its windows, frequencies, widths and compression never decay."""
+    frontend_freeze_steps: int = 0
+    """Steps over which the front-end stays as it started, while the rest learns."""
 
     def __post_init__(self) -> None:
         with checks.as_config("optimizer"):
@@ -30,6 +37,9 @@ class OptimizerConfig:
             checks.in_range("weight_decay", self.weight_decay, 0.0, float("inf"))
             checks.in_range("warmup_fraction", self.warmup_fraction, 0.0, 0.9)
             checks.in_range("clip_norm", self.clip_norm, 0.0, float("inf"))
+            checks.in_range("frontend_rate", self.frontend_rate, 0.0, float("inf"))
+            checks.in_range("frontend_weight_decay", self.frontend_weight_decay, 0.0, float("inf"))
+            checks.positive_int("frontend_freeze_steps", self.frontend_freeze_steps, minimum=0)
             checks.one_of("schedule", self.schedule, ("cosine", "constant"))
 
 
@@ -46,6 +56,17 @@ def learning_rate(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
     return optax.join_schedules([rise, after], [warmup])
 
 
+def frontend_learning_rate(config: OptimizerConfig, total_steps: int) -> optax.Schedule:
+    """Learning rate of the front-end by step: 0 while it is frozen."""
+    schedule = learning_rate(config, total_steps)
+
+    def rate(step: jax.typing.ArrayLike) -> jax.Array:
+        thawed = jnp.asarray(step) >= config.frontend_freeze_steps
+        return jnp.where(thawed, config.frontend_rate * schedule(step), 0.0)
+
+    return rate
+
+
 def build(config: OptimizerConfig, total_steps: int) -> optax.GradientTransformation:
     """The optimiser.
 
@@ -54,21 +75,34 @@ def build(config: OptimizerConfig, total_steps: int) -> optax.GradientTransforma
         total_steps: steps of the whole training, which warm-up and decay are shares of.
     """
     checks.positive_int("total_steps", total_steps)
-    steps = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
-    adamw = optax.adamw(learning_rate(config, total_steps), weight_decay=config.weight_decay, mask=_decayed)
-    return optax.chain(*steps, adamw)
+
+    def adamw(rate: optax.Schedule, weight_decay: float) -> optax.GradientTransformation:
+        # Each part by its own norm: filters see gradients of another size than layers do, and a frozen part's do not count.
+        clip = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
+        return optax.chain(*clip, optax.adamw(rate, weight_decay=weight_decay, mask=_decayed))
+
+    return optax.multi_transform(
+        {
+            "frontend": adamw(frontend_learning_rate(config, total_steps), config.frontend_weight_decay),
+            "model": adamw(learning_rate(config, total_steps), config.weight_decay),
+        },
+        _labels,
+    )
+
+
+def _labels(params: optax.Params) -> optax.Params:
+    """Of each parameter, whether it is the front-end's or the rest's, by its path."""
+
+    def label(path: tuple, _: jax.Array) -> str:
+        names = jax.tree_util.keystr(path, simple=True, separator="/").split("/")
+        return "frontend" if "frontend" in names else "model"
+
+    return jax.tree_util.tree_map_with_path(label, params)
 
 
 def _decayed(params: optax.Params) -> optax.Params:
-    """True for what weight decay applies to: kernels of layers.
+    """True for what weight decay applies to: kernels and matrices.
 
-    They have two axes or more; biases, scales and shifts have one. What a front-end learns (filters, frequencies, widths)
-    has no reason to be near zero.
+    They have two axes or more; biases, scales and shifts have one, and so have a front-end's windows, frequencies and widths.
     """
-
-    def decayed(path: tuple, leaf: jax.Array) -> bool:
-        return leaf.ndim > 1 and "frontend" not in jax.tree_util.keystr(
-            path, simple=True, separator="/"
-        ).split("/")
-
-    return jax.tree_util.tree_map_with_path(decayed, params)
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)

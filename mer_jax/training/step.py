@@ -17,6 +17,8 @@ from mer_jax.training.task import Batch, Classification, Task
 def put(model: nnx.Module, params: Any, rest: Any) -> None:
     """Give ``model`` the weights and the state that :func:`split` took from one like it."""
     graph, _, _ = split(model)
+    # A checkpoint holds NumPy arrays.
+    params, rest = jax.tree.map(jnp.asarray, (params, rest))
     nnx.update(model, nnx.state(nnx.merge(graph, params, rest)))
 
 

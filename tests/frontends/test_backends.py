@@ -28,7 +28,7 @@ def relative_error(found, expected):
     return np.linalg.norm(found - expected) / np.linalg.norm(expected)
 
 
-@pytest.mark.parametrize("name", frontends.NAMES)
+@pytest.mark.parametrize("name", [name for name in frontends.NAMES if name not in frontends.LEARNT_NAMES])
 # librosa warns of its own octave recursion: the lowest octaves of a short clip are shorter than its FFT.
 @pytest.mark.filterwarnings("ignore:n_fft=.* is too large for input signal:UserWarning")
 def test_jax_agrees_with_librosa(name, waveforms):
@@ -68,3 +68,10 @@ def test_a_feature_that_a_backend_lacks_is_refused_by_name():
         backends.compile_backend("nnaudio", frontend)
     with pytest.raises(checks.ConfigError, match="did you mean 'librosa'"):
         backends.compile_backend("librossa", frontend)
+
+
+@pytest.mark.parametrize("backend", ["nnaudio", "librosa"])
+def test_no_other_backend_learns(backend):
+    frontend = frontends.build("log_mel", sr=SR, options={"trainable": True}, rngs=nnx.Rngs(0))
+    with pytest.raises(checks.ConfigError, match=r"cannot learn \(window, mel, compression of LogMel"):
+        backends.compile_backend(backend, frontend)

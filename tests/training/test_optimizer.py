@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from mer_jax import checks
@@ -67,6 +68,57 @@ def test_only_kernels_of_layers_decay():
     }
 
 
+def both(**frontend):
+    """One step with gradients of one, at a constant rate of 0.1; how far kernels of both parts move, by step."""
+    config = OptimizerConfig(
+        learning_rate=0.1, schedule="constant", warmup_fraction=0.0, weight_decay=0.0, **frontend
+    )
+    optimizer = build(config, 10)
+    params = {
+        "frontend": {"matrix": jnp.ones((2, 2)), "centre": jnp.ones(2)},
+        "network": {"kernel": jnp.ones((2, 2))},
+    }
+    state, moves = optimizer.init(params), []
+    for _ in range(3):
+        updates, state = optimizer.update(jax.tree.map(jnp.ones_like, params), state, params)
+        moves.append(jax.tree.map(lambda update: round(float(update.mean()), 5), updates))
+    return moves
+
+
+def test_the_front_end_has_its_own_rate():
+    assert both(frontend_rate=0.2)[0] == {
+        "frontend": {"matrix": -0.02, "centre": -0.02},
+        "network": {"kernel": -0.1},
+    }
+
+
+def test_a_frozen_front_end_starts_to_move_after_its_steps():
+    moves = both(frontend_freeze_steps=2)
+    assert [move["frontend"]["matrix"] for move in moves] == [0.0, 0.0, -0.1]
+    assert [move["network"]["kernel"] for move in moves] == [-0.1] * 3
+
+
+def test_only_matrices_of_a_front_end_decay():
+    move = both(frontend_weight_decay=0.5)[0]
+    assert move == {"frontend": {"matrix": -0.15, "centre": -0.1}, "network": {"kernel": -0.1}}
+
+
+def test_parts_are_clipped_by_their_own_norms():
+    """A huge gradient of the front-end leaves the step of the network as it would be without it."""
+    optimizer = build(OptimizerConfig(clip_norm=1.0, warmup_fraction=0.0), 10)
+    params = {"frontend": {"matrix": jnp.ones((1, 1))}, "network": {"kernel": jnp.ones((1, 1))}}
+    gradients = {"frontend": {"matrix": jnp.full((1, 1), 1e9)}, "network": {"kernel": jnp.full((1, 1), 0.5)}}
+    _, state = optimizer.update(gradients, optimizer.init(params), params)
+    moments = {
+        name: np.asarray(optax.tree.get(inner, "mu")[name][leaf]).item()
+        for name, inner, leaf in (
+            ("frontend", state.inner_states["frontend"], "matrix"),
+            ("network", state.inner_states["model"], "kernel"),
+        )
+    }
+    assert moments == {"frontend": pytest.approx(0.1), "network": pytest.approx(0.05)}
+
+
 def test_zero_clip_norm_does_not_clip():
     config = {"schedule": "constant", "warmup_fraction": 0.0, "weight_decay": 0.0}
     params = {"kernel": jnp.ones((1, 1))}
@@ -88,6 +140,9 @@ def test_zero_clip_norm_does_not_clip():
         ("weight_decay", -1.0),
         ("warmup_fraction", 1.0),
         ("clip_norm", -0.5),
+        ("frontend_rate", -1.0),
+        ("frontend_weight_decay", -1.0),
+        ("frontend_freeze_steps", -1),
     ],
 )
 def test_configuration_is_checked(field, value):

@@ -6,10 +6,10 @@ features), so that the same feature can be computed three ways and compared.
 ========= ================================= ==================================================================
 backend   computed by                       features
 ========= ================================= ==================================================================
-jax       one compiled XLA program          all, and the numerical sets of :mod:`mer_jax.features`
+jax       one compiled XLA program          all, and the numerical sets of :mod:`mer_jax.features`; alone in learning
 nnaudio   torch, on its device; the result  spectrogram, mel, log_mel, mfcc, cqt, log_cqt
           is handed over by DLPack
-librosa   NumPy, clip by clip               all: the reference, and the slow way
+librosa   NumPy, clip by clip               all fixed ones: the reference, and the slow way
 ========= ================================= ==================================================================
 """
 
@@ -36,7 +36,7 @@ def compile_backend(name: str, frontend: Frontend) -> Compute:
 
     Raises:
         mer_jax.checks.ConfigError: an unknown backend, a package that is not installed, or a feature that the backend does
-            not have.
+            not have, or does not learn.
     """
     try:
         checks.one_of("backend", name, BACKENDS)
@@ -44,6 +44,7 @@ def compile_backend(name: str, frontend: Frontend) -> Compute:
         raise checks.ConfigError(
             error.where, error.problem, expected=error.expected, remedy=error.remedy
         ) from None
+    check_backend(name, frontend)
     if name == "nnaudio":
         from mer_jax.frontends.backends import nnaudio
 
@@ -54,6 +55,17 @@ def compile_backend(name: str, frontend: Frontend) -> Compute:
         return librosa.compile_frontend(frontend)
     graph, state = nnx.split(frontend)
     return jax.jit(lambda waveforms: nnx.merge(graph, state)(waveforms))
+
+
+def check_backend(name: str, frontend: Frontend) -> None:
+    """Raise :class:`~mer_jax.checks.ConfigError` if a backend would hold fixed what the front-end is to learn."""
+    if name != "jax" and frontend.trainable:
+        raise checks.ConfigError(
+            "backend",
+            f"{name} cannot learn ({', '.join(frontend.trainable)} of {type(frontend).__name__})",
+            expected="a fixed front-end",
+            remedy="use --backend jax, or leave trainable out",
+        )
 
 
 def unsupported(
