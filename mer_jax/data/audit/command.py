@@ -1,10 +1,12 @@
 """What ``mer-jax audit`` does."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from mer_jax.checks import ArgumentError
 from mer_jax.data.audit.engine import Progress, audit
 
 
@@ -12,6 +14,8 @@ def command(
     data: str, other: str | None, *, json_file: Path | None, strict: bool, id_ranges: Sequence[int]
 ) -> int:
     """Audit, show the tables, and write the JSON. Exit status 0, or 1 with ``strict`` if there are errors."""
+    if json_file:
+        _check_writable(json_file)
     with _progress() as progress:
         result = audit(data, other, id_ranges=id_ranges, progress=progress)
     result.show()
@@ -19,6 +23,20 @@ def command(
         result.write(json_file)
         print(f"wrote {json_file}")
     return 1 if strict and result.count("error") else 0
+
+
+def _check_writable(path: Path) -> None:
+    """Refuse a file that cannot be written before the work, not after it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArgumentError(
+            "--json",
+            f"the folder of {str(path)!r} cannot be made ({error.strerror})",
+            remedy="name another file",
+        ) from error
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ArgumentError("--json", f"{str(path)!r} cannot be written", remedy="name another file")
 
 
 @contextmanager

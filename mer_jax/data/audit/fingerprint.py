@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
-from mer_jax._shapes import Bool, Float, Int
+from mer_jax._shapes import Bool, Float, Int, Num
 
 RATE_HZ = 5512.5
 """Rate of the audio that is fingerprinted: an eighth of 44.1 kHz."""
@@ -46,7 +46,7 @@ class Fingerprint:
         sounding: shape (frames,): False where the clip is too quiet for the bits to mean anything.
     """
 
-    bits: Int[np.ndarray, "frames"]
+    bits: Num[np.ndarray, "frames"]
     sounding: Bool[np.ndarray, "frames"]
 
     def __len__(self) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mer_jax._shapes import Int
-from mer_jax.data.audit.fingerprint import FRAMES_PER_S, Store, bit_error_rate
+from mer_jax.data.audit.fingerprint import FRAMES_PER_S, NUM_BITS, Store, bit_error_rate
 
 SHORTEST_S = 3.0
 """What two clips must have in common to be found: the block that Haitsma and Kalker decide by."""
@@ -44,24 +44,29 @@ class Passage:
 
 
 def common_passages(store: Store, *, max_bit_error_rate: float = MAX_BIT_ERROR_RATE) -> list[Passage]:
-    """The longest passage of each two clips that have one of at least :data:`SHORTEST_S` in common, in order of the clips."""
+    """The best passage of each two clips that have one of at least :data:`SHORTEST_S` in common, in order of the clips."""
     hits = [_close(store, *pair, max_bit_error_rate) for pair in _equal_bits(store)]
     alignments = np.unique(np.concatenate([np.zeros((0, 3), np.int64), *hits]), axis=0)
-    longest: dict[tuple[int, int], Passage] = {}
+
+    def score(passage: Passage) -> float:
+        return passage.frames * (max_bit_error_rate - passage.bit_error_rate)
+
+    best_of: dict[tuple[int, int], Passage] = {}
     for first, second, shift in alignments.tolist():
         found = passage_at(store, first, second, shift, max_bit_error_rate=max_bit_error_rate)
-        best = longest.get((first, second))
-        if found and (best is None or _rank(found) > _rank(best)):
-            longest[first, second] = found
-    return list(longest.values())
+        best = best_of.get((first, second))
+        if found and (best is None or score(found) > score(best)):
+            best_of[first, second] = found
+    return list(best_of.values())
 
 
 def passage_at(
     store: Store, first: int, second: int, shift: int, *, max_bit_error_rate: float = MAX_BIT_ERROR_RATE
 ) -> Passage | None:
-    """The longest passage in common when frame t of ``first`` lies on frame ``t + shift`` of ``second``.
+    """The passage in common when frame t of ``first`` lies on frame ``t + shift`` of ``second``.
 
-    A passage is a run of three-second windows that are all within ``max_bit_error_rate``.
+    It is the stretch with the largest sum of (``max_bit_error_rate`` - bit error rate of the frame) over the frames in which
+    both sound: frames of a copy add to it, those of other music take away. None if it is shorter than :data:`SHORTEST_S`.
     """
     begin = max(0, -shift)
     lengths = np.diff(store.starts)[[first, second]]
@@ -72,31 +77,15 @@ def passage_at(
     b = int(store.starts[second]) + begin + shift
     counted = store.sounding[a : a + overlap] & store.sounding[b : b + overlap]
     differing = np.bitwise_count(store.bits[a : a + overlap] ^ store.bits[b : b + overlap]) * counted
-    errors, frames = (np.concatenate([[0], np.cumsum(x, dtype=np.int64)]) for x in (differing, counted))
-    window_frames = frames[SHORTEST:] - frames[:-SHORTEST]
-    allowed = max_bit_error_rate * 32 * window_frames
-    good = (errors[SHORTEST:] - errors[:-SHORTEST] <= allowed) & (2 * window_frames >= SHORTEST)
-    start, length = _longest_run(good)
-    if not length:
+    scores = np.cumsum(np.concatenate([[0.0], max_bit_error_rate * counted - differing / NUM_BITS]))
+    lowest = np.minimum.accumulate(scores)
+    stop = int((scores - lowest).argmax())
+    start = int(scores[: stop + 1].argmin())
+    frames = int(counted[start:stop].sum())
+    if frames < SHORTEST:
         return None
-    stop = start + length - 1 + SHORTEST
-    rate = (errors[stop] - errors[start]) / (32 * (frames[stop] - frames[start]))
-    return Passage(first, second, begin + start, begin + start + shift, stop - start, float(rate))
-
-
-def _rank(passage: Passage) -> tuple[float, float]:
-    """Long before short, and of the neighbouring shifts, which are hardly shorter, the one that fits best."""
-    return (round(passage.frames / SHORTEST), -passage.bit_error_rate)
-
-
-def _longest_run(good: np.ndarray) -> tuple[int, int]:
-    """Start and length of the longest run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], good, [False]]).astype(np.int8)))
-    if not len(edges):
-        return 0, 0
-    lengths = edges[1::2] - edges[::2]
-    best = int(lengths.argmax())
-    return int(edges[2 * best]), int(lengths[best])
+    rate = float(differing[start:stop].sum()) / (NUM_BITS * frames)
+    return Passage(first, second, begin + start, begin + start + shift, stop - start, rate)
 
 
 def _equal_bits(store: Store) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -114,7 +114,7 @@ def correlate(x: Float[np.ndarray, "n"], y: Float[np.ndarray, "m"]) -> tuple[flo
     overlapping_x = x[max(0, -whole) : length - max(0, whole)]
     overlapping_y = y[max(0, whole) : length - max(0, -whole)]
     energy = float(np.sqrt((overlapping_x @ overlapping_x) * (overlapping_y @ overlapping_y)))
-    return (float(np.clip(product[best] / energy, -1, 1)) if energy else 0.0), best / _FINER
+    return (float(np.clip(product[best] / energy, -1, 1)) if energy else 0.0), float(best) / _FINER
 
 
 def groups_of_copies(found: Sequence[Match]) -> list[tuple[int, ...]]:
