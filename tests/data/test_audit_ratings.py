@@ -7,6 +7,7 @@ import pytest
 from audit_sets import Arrays, catalog, rated
 
 from mer_jax.checks import ArgumentError
+from mer_jax.data import audit
 from mer_jax.data.audit.agreement import agreement, boundaries
 from mer_jax.data.audit.findings import Log
 from mer_jax.data.audit.names import Rows
@@ -105,6 +106,13 @@ def test_noise_has_no_boundaries(rng):
     assert cut <= 4
 
 
+def test_a_range_that_merely_agrees_better_is_no_boundary(rng):
+    true = rng.normal(size=(400, 2))
+    other = true + np.where(np.arange(400)[:, None] < 200, 0.05, 2.0) * rng.normal(size=(400, 2))
+    other[:200] *= 3
+    assert boundaries(true, other, np.arange(400)) == []
+
+
 def test_an_exchange_between_two_data_sets_is_found(rng):
     """As DEAM against emoMusic: one's valence is the other's arousal."""
     ratings = rng.uniform(-0.8, 0.8, (30, 2)).astype(np.float32)
@@ -118,3 +126,11 @@ def test_an_exchange_between_two_data_sets_is_found(rng):
         )
         assert len(log.findings) == expected
         assert len(log.checked) == 1
+
+
+def test_an_audit_looks_at_ratings():
+    """And takes clips that are all silent for silent, not for copies of each other."""
+    result = audit.audit(rated(lambda id_: id_ <= 1000, n=200), id_ranges=(1000,))
+    assert [f.severity for f in result.findings if f.check == "ratings"] == ["error"]
+    assert not [f for f in result.findings if f.check == "duplicates"]
+    assert any("200 of 200 clips are silent throughout" in f.what for f in result.findings)

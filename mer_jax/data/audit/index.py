@@ -22,6 +22,9 @@ MAX_BIT_ERROR_RATE = 0.3
 # cost it bounds; a recording that is there more often is linked from copy to next copy.
 _NEIGHBOURS = 16
 _ENTRIES_AT_ONCE = 1 << 22
+# Bits may be equal one frame beside the best alignment. There the error rate is higher by up to 0.15: five standard deviations
+# below chance still.
+_NEARLY = 0.4
 
 
 @dataclass(frozen=True)
@@ -43,30 +46,31 @@ class Passage:
     bit_error_rate: float
 
 
-def common_passages(store: Store, *, max_bit_error_rate: float = MAX_BIT_ERROR_RATE) -> list[Passage]:
+def common_passages(store: Store) -> list[Passage]:
     """The best passage of each two clips that have one of at least :data:`SHORTEST_S` in common, in order of the clips."""
-    hits = [_close(store, *pair, max_bit_error_rate) for pair in _equal_bits(store)]
-    alignments = np.unique(np.concatenate([np.zeros((0, 3), np.int64), *hits]), axis=0)
+    hits = np.concatenate(
+        [np.zeros((0, 3), np.int64), *(_close(store, *pair) for pair in _equal_bits(store))]
+    )
+    alignments = np.unique(np.concatenate([hits + np.array([0, 0, step]) for step in (-1, 0, 1)]), axis=0)
 
     def score(passage: Passage) -> float:
-        return passage.frames * (max_bit_error_rate - passage.bit_error_rate)
+        return passage.frames * (MAX_BIT_ERROR_RATE - passage.bit_error_rate)
 
     best_of: dict[tuple[int, int], Passage] = {}
     for first, second, shift in alignments.tolist():
-        found = passage_at(store, first, second, shift, max_bit_error_rate=max_bit_error_rate)
+        found = passage_at(store, first, second, shift)
         best = best_of.get((first, second))
         if found and (best is None or score(found) > score(best)):
             best_of[first, second] = found
     return list(best_of.values())
 
 
-def passage_at(
-    store: Store, first: int, second: int, shift: int, *, max_bit_error_rate: float = MAX_BIT_ERROR_RATE
-) -> Passage | None:
+def passage_at(store: Store, first: int, second: int, shift: int) -> Passage | None:
     """The passage in common when frame t of ``first`` lies on frame ``t + shift`` of ``second``.
 
-    It is the stretch with the largest sum of (``max_bit_error_rate`` - bit error rate of the frame) over the frames in which
-    both sound: frames of a copy add to it, those of other music take away. None if it is shorter than :data:`SHORTEST_S`.
+    It is the stretch with the largest sum of (:data:`MAX_BIT_ERROR_RATE` - bit error rate of the frame) over the frames in
+    which both sound: frames of a copy add to it, those of other music take away. None if it is shorter than
+    :data:`SHORTEST_S`.
     """
     begin = max(0, -shift)
     lengths = np.diff(store.starts)[[first, second]]
@@ -77,7 +81,7 @@ def passage_at(
     b = int(store.starts[second]) + begin + shift
     counted = store.sounding[a : a + overlap] & store.sounding[b : b + overlap]
     differing = np.bitwise_count(store.bits[a : a + overlap] ^ store.bits[b : b + overlap]) * counted
-    scores = np.cumsum(np.concatenate([[0.0], max_bit_error_rate * counted - differing / NUM_BITS]))
+    scores = np.cumsum(np.concatenate([[0.0], MAX_BIT_ERROR_RATE * counted - differing / NUM_BITS]))
     lowest = np.minimum.accumulate(scores)
     stop = int((scores - lowest).argmax())
     start = int(scores[: stop + 1].argmin())
@@ -116,9 +120,7 @@ def _entries(store: Store, part: int, parts: int) -> Int[np.ndarray, "entries"]:
     return np.concatenate([np.zeros(0, np.int64), *found])
 
 
-def _close(
-    store: Store, first: np.ndarray, second: np.ndarray, max_bit_error_rate: float
-) -> Int[np.ndarray, "hits 3"]:
+def _close(store: Store, first: np.ndarray, second: np.ndarray) -> Int[np.ndarray, "hits 3"]:
     """Of pairs of positions, those with three seconds around them alike: (clip, clip, shift) of each."""
     a, b = store.clips(first), store.clips(second)
     # The window is centred on the hit, but moved to lie inside both clips.
@@ -129,4 +131,4 @@ def _close(
     before = np.clip(SHORTEST // 2, SHORTEST - forth, back)
     rates = bit_error_rate(store, first - before, second - before, SHORTEST)
     shift = (second - store.starts[b]) - (first - store.starts[a])
-    return np.stack([a, b, shift], axis=1)[rates <= max_bit_error_rate]
+    return np.stack([a, b, shift], axis=1)[rates <= _NEARLY]
