@@ -52,6 +52,7 @@ _TITLE = (
 def _commands(argv: Sequence[str]) -> dict[str, Callable[..., int | None]]:
     """The commands by name; ``train``, ``study`` and ``ablate`` need a configuration, whose modules import JAX."""
     commands: dict[str, Callable[..., int | None]] = {
+        "audit": audit,
         "compare": compare,
         "datasets": datasets,
         "demo": demo,
@@ -87,6 +88,33 @@ def demo(out: Path = Path("mer_jax_demo"), *, clips: int = 400, epochs: int = 30
 
     use_all_cores()
     mj_demo.run(out, clips=clips, epochs=epochs, seed=seed)
+
+
+def audit(
+    data: Annotated[Positional[str], tyro.conf.arg(metavar="DATA")],
+    other: Annotated[Positional[str | None], tyro.conf.arg(metavar="[DATA2]")] = None,
+    *,
+    json: Path | None = None,
+    strict: bool = False,
+    id_ranges: tuple[int, ...] = (),
+) -> int:
+    """Look for what would spoil a result: copies, leaks, exchanged ratings, conflicting labels, damaged audio.
+
+    Example: mer-jax audit prepared/deam prepared/emomusic --json audit.json
+
+    The exit status is 0 when the audit is done, whatever it found.
+
+    Args:
+        data: a folder with one sub-folder a class, a manifest CSV, a prepared data set, or "synthetic".
+        other: a second one; then copies and ids that both have are looked for, too.
+        json: write the findings here as well.
+        strict: exit status 1 if there are errors.
+        id_ranges: where the ids are numbers, last id of each range in which ratings of whole clips and over time are compared;
+            boundaries of an exchange are looked for unless given.
+    """
+    from mer_jax.data.audit.command import command
+
+    return command(data, other, json_file=json, strict=strict, id_ranges=id_ranges)
 
 
 def prepare(

@@ -184,7 +184,21 @@ def test_a_wrong_flag_names_the_nearest_and_ends_with_2():
 
 
 @pytest.mark.parametrize(
-    "command", ["datasets", "demo", "evaluate", "features", "predict", "prepare", "study", "train", "weights"]
+    "command",
+    [
+        "ablate",
+        "audit",
+        "compare",
+        "datasets",
+        "demo",
+        "evaluate",
+        "features",
+        "predict",
+        "prepare",
+        "study",
+        "train",
+        "weights",
+    ],
 )
 def test_help_shows_an_example(command, capsys):
     with pytest.raises(SystemExit) as stop:
