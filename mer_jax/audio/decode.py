@@ -6,7 +6,9 @@ that is cut short, damaged or of unknown length is refused, never padded or shor
 miscount by a frame or two, so up to three missing frames, 78 ms at 44.1 kHz, are zeros at the end.)
 """
 
+import itertools
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +26,8 @@ AUDIO_EXTENSIONS = (".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", "
 
 # soxr's high-quality filter reaches 128 samples (of the lower rate) to each side; twice that is on the safe side.
 _FILTER_REACH = 256
+# Of a long file, little more than its result is held in memory.
+_BLOCK_FRAMES = 1 << 18
 _MP3_FRAME_SAMPLES = 1152
 # A frame's main data starts at most 511 bytes earlier; at the lowest usual bit rates that is some twenty frames.
 _MP3_PREROLL_FRAMES = 24
@@ -133,23 +137,46 @@ def _check_request(path: Path, sr: int | None, offset_s: float | int, duration_s
 def _read(
     file: "soundfile.SoundFile", path: Path, start: int, stop: int, *, target: int, mono: bool
 ) -> Float[np.ndarray, "samples channels"]:
-    """Samples ``start`` to ``stop``, counted at the rate ``target``."""
+    """Samples ``start`` to ``stop``, counted at the rate ``target``; decoded and resampled block by block."""
     native = file.samplerate
+    y = np.zeros((stop - start, 1 if mono else file.channels), np.float32)
     if native == target:
-        return _decode(file, path, start, stop, mono=mono)
-    import soxr
-
+        _fill(y, _decode(file, path, start, stop, mono=mono), skip=0)
+        return y
     # Resampling must start where the sample grids of the two rates meet, early enough for the filter to settle.
     step_in, step_out = native // math.gcd(native, target), target // math.gcd(native, target)
     reach = math.ceil(_FILTER_REACH * max(1.0, target / native))
     blocks = max(0, start - reach) // step_out
     last = -(-(stop + reach) * native // target)
-    x = _decode(file, path, blocks * step_in, min(file.frames, last), mono=mono)
-    if last > file.frames:
-        # Silence behind the end is what soxr assumes as well; given to it, the last fractional sample comes out too.
-        x = np.pad(x, ((0, last - file.frames), (0, 0)))
-    y = soxr.resample(x, native, target, quality="HQ")
-    return y[start - blocks * step_out : stop - blocks * step_out]
+    decoded = _decode(file, path, blocks * step_in, min(file.frames, last), mono=mono)
+    # Silence behind the end is what soxr assumes as well; given to it, the last fractional sample comes out too.
+    silence = np.zeros((max(0, last - file.frames), y.shape[1]), np.float32)
+    resampled = _resample(itertools.chain(decoded, [silence]), native, target, y.shape[1])
+    _fill(y, resampled, skip=start - blocks * step_out)
+    return y
+
+
+def _resample(
+    pieces: Iterable[Float[np.ndarray, "_ channels"]], native: int, target: int, channels: int
+) -> Iterator[Float[np.ndarray, "_ channels"]]:
+    """What ``soxr.resample`` gives for all pieces together, bit for bit."""
+    import soxr
+
+    stream = soxr.ResampleStream(native, target, channels, dtype="float32", quality="HQ")
+    for piece in pieces:
+        yield stream.resample_chunk(piece)
+    yield stream.resample_chunk(np.zeros((0, channels), np.float32), last=True)
+
+
+def _fill(
+    y: Float[np.ndarray, "samples channels"], pieces: Iterable[Float[np.ndarray, "_ channels"]], *, skip: int
+) -> None:
+    """Write the pieces, but for their first ``skip`` samples, into ``y``, until it is full."""
+    at = -skip
+    for piece in pieces:
+        kept = piece[max(0, -at) : max(0, len(y) - at)]
+        y[max(0, at) : max(0, at) + len(kept)] = kept
+        at += len(piece)
 
 
 def _seek_point(file: "soundfile.SoundFile", path: Path, start: int) -> int:
@@ -169,28 +196,44 @@ def _seek_point(file: "soundfile.SoundFile", path: Path, start: int) -> int:
 
 def _decode(
     file: "soundfile.SoundFile", path: Path, start: int, stop: int, *, mono: bool
-) -> Float[np.ndarray, "frames channels"]:
-    """Frames ``start`` to ``stop`` at the file's own rate; with ``mono`` the mean over the channels, as one channel."""
+) -> Iterator[Float[np.ndarray, "_ channels"]]:
+    """Blocks of frames ``start`` to ``stop`` at the file's own rate; with ``mono`` their mean over the channels, as one."""
     import soundfile
 
-    begin = _seek_point(file, path, start)
+    at = _seek_point(file, path, start)
     try:
-        if begin:
-            file.seek(begin)
-        x = file.read(stop - begin, dtype="float32", always_2d=True)[start - begin :]
+        if at:
+            file.seek(at)
+        while at < stop:
+            wanted = min(_BLOCK_FRAMES, stop - at)
+            x = file.read(wanted, dtype="float32", always_2d=True)
+            if len(x) < wanted:
+                x = _completed(file, path, x, missing=stop - at - len(x), of=stop - start)
+            x, at = x[max(0, start - at) :], at + len(x)
+            _check_finite(file, path, x, at - len(x))
+            yield x.mean(axis=1, keepdims=True) if mono and x.shape[1] > 1 else x
     except soundfile.LibsndfileError as error:
         raise AudioError(
             path, f"is truncated or damaged ({opening.words(error)})", remedy=opening.FETCH_AGAIN
         ) from error
-    missing = stop - start - len(x)
+
+
+def _completed(
+    file: "soundfile.SoundFile", path: Path, x: Float[np.ndarray, "_ channels"], *, missing: int, of: int
+) -> Float[np.ndarray, "_ channels"]:
+    """The last block with zeros for the frames that an MP3 encoder counted and did not write; more than those are an error."""
     if missing > (_MP3_FRAME_SAMPLES * (opening.MP3_SLACK_FRAMES + 1) if file.format == "MP3" else 0):
         raise AudioError(
             path,
-            f"is truncated or damaged: {missing} of {stop - start} frames could not be decoded",
+            f"is truncated or damaged: {missing} of {of} frames could not be decoded",
             remedy=opening.FETCH_AGAIN,
         )
-    if missing:
-        x = np.pad(x, ((0, missing), (0, 0)))
+    return np.pad(x, ((0, missing), (0, 0)))
+
+
+def _check_finite(
+    file: "soundfile.SoundFile", path: Path, x: Float[np.ndarray, "_ channels"], start: int
+) -> None:
     if not np.isfinite(x).all():
         first = start + int(np.argmin(np.isfinite(x).all(axis=1)))
         raise AudioError(
@@ -198,4 +241,3 @@ def _decode(
             f"has NaN or infinite samples (the first at {first / file.samplerate:.3f} s)",
             remedy="export it again from its source",
         )
-    return x.mean(axis=1, keepdims=True) if mono and x.shape[1] > 1 else x

@@ -16,6 +16,7 @@ from mer_jax.data.catalog import AudioSource, Catalog, ExcerptSource
 
 DEFAULT_BUDGET_BYTES = 2 << 30
 _FULL_SCALE = 32768
+_BLOCK = 1 << 18
 
 
 def to_int16(y: Float[np.ndarray, "samples"]) -> Int[np.ndarray, "samples"]:
@@ -24,8 +25,12 @@ def to_int16(y: Float[np.ndarray, "samples"]) -> Int[np.ndarray, "samples"]:
     >>> to_int16(np.array([0.0, 0.5, -1.0, 1.0], dtype=np.float32)).tolist()
     [0, 16384, -32768, 32767]
     """
-    scaled = np.rint(y * np.float32(_FULL_SCALE))
-    return np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
+    rounded = np.empty(y.shape, np.int16)
+    for begin in range(0, y.size, _BLOCK):  # so that a long clip is not held three times over
+        block = y[begin : begin + _BLOCK] * np.float32(_FULL_SCALE)
+        np.rint(block, out=block)
+        rounded[begin : begin + _BLOCK] = np.clip(block, -_FULL_SCALE, _FULL_SCALE - 1, out=block)
+    return rounded
 
 
 def to_float32(y: Int[np.ndarray, "*samples"]) -> Float[np.ndarray, "*samples"]:

@@ -9,9 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from small_sets import tone
+from small_sets import SR, tone
 
-QUADRANTS = ("Q1", "Q2", "Q3", "Q4")
+from mer_jax.data.builders import registry
+
+
+def builder(name: str, folder: Path, *, variant: str | None = None, partial: bool = True):
+    """The builder of a small copy. ``partial`` says that it is not to be counted as the full archive."""
+    made = registry.builder_class(name)
+    return made(variant=variant, partial=partial, manual_dir=folder, sr=SR, data_dir=folder.parent / "tfds")
 
 
 def audio(path: Path, number: int = 0, *, seconds: float = 0.2, sr: int = 16000, channels: int = 1) -> None:

@@ -14,7 +14,7 @@ _EXTRA = ("artist", "title", "year", "genres", "moods")
 
 
 class Merge(FetchedBuilder):
-    """Clips of 30 s with a quadrant, and valence and arousal in [0, 1]. Its splits keep no artist together."""
+    """Clips of 30 s with a quadrant, and valence and arousal in [0, 1]. Its splits may cut artists."""
 
     about = About(
         title="MERGE (audio)",
