@@ -106,10 +106,15 @@ def _forms(filters: jax.Array, smoothers: jax.Array, size: int, lags: int, *, sy
     bins = size // 2 + 1
     response = _spectrum(filters, size)
     response = response.real if symmetric else response
+    # Bins -reach .. N/2 + reach, and those of the mirror image: every lag then is a slice, whose reverse pass is quick.
+    reach = lags // 2 + 1
+    k = np.arange(-reach, bins + reach)
+    response, mirrored = response[:, k % size], response[:, -k % size]
     gains = _spectrum(smoothers, size).real
     forms: Forms = []
     for d in range(lags + 1):
-        k = -(-d // 2) + np.arange(bins)
+        first = reach - (-d // 2)
+        here, there = slice(first, first + bins), slice(first - d, first - d + bins)
         weight = np.ones(bins)
         # Even lags: the outermost pairs are their own mirror images. Odd ones have one pair less.
         if d % 2 == 0:
@@ -119,9 +124,8 @@ def _forms(filters: jax.Array, smoothers: jax.Array, size: int, lags: int, *, sy
         # Frames are transformed from their first sample on: the shift to their centre turns bin k by (-1)^k.
         weight *= (1 if d == 0 else 2) * (-1) ** d / size**2
         scale = gains[:, d, None] * jnp.asarray(weight, gains.dtype)[None, :]
-        h, h_lag = response[:, k % size], response[:, (k - d) % size]
-        mirror, mirror_lag = response[:, (d - k) % size], response[:, -k % size]
-        form = h * h_lag.conj() + mirror * mirror_lag.conj()
+        # The pair (k, k - d), and its mirror image (d - k, -k).
+        form = response[:, here] * response[:, there].conj() + mirrored[:, there] * mirrored[:, here].conj()
         # At lag 0 the products are real.
         forms.append((scale * form.real, None if symmetric or d == 0 else scale * form.imag))
     return forms
