@@ -93,7 +93,8 @@ def main() -> None:
     median = {name: np.median(times, axis=0) * 1e3 for name, times in rounds.items()}
     print(describe_machine(), load_average(), f"{args.batch} x {args.clip_s:g} s, {args.rounds} rounds")
     print(
-        "| front-end | learnt numbers | at the start | forward ms | forward + backward ms | / log_mel | / fixed, forward | compile s |"
+        "| front-end | learnt numbers | at the start | forward ms | forward + backward ms | / log_mel | / fixed, forward "
+        "| compile s |"
     )
     for name, (front, options, fixed) in chosen.items():
         forward, both = median[name]
