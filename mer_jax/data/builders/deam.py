@@ -24,7 +24,7 @@ class Deam(FetchedBuilder):
 
     The published static annotations have **valence and arousal exchanged for the songs up to id 1000**: their ``valence_mean``
     equals ``mean_arousal`` of emoMusic, the same clips (r = 0.9998), and their static valence follows the dynamic arousal
-    (:mod:`.agreement` shows it on any copy). The default variant puts them right; ``as_shipped`` leaves them. Either way the
+    (``mer-jax audit`` shows it on any copy). The default variant puts them right; ``as_shipped`` leaves them. Either way the
     extra columns ``shipped_valence`` and ``shipped_arousal`` hold what the file says. Ids up to 1000 are the clips of emoMusic:
     never train on the one and test on the other.
 
