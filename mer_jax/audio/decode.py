@@ -121,8 +121,26 @@ def load(
                 remedy="choose an offset inside the file",
             )
         stop = total if duration_s is None else min(total, start + max(1, round(duration_s * target)))
-        y = _read(file, path, start, stop, target=target, mono=mono)
+        y = np.zeros((stop - start, 1 if mono else file.channels), np.float32)
+        at = 0
+        for piece in _read(file, path, start, stop, target=target, mono=mono):
+            y[at : at + len(piece)] = piece
+            at += len(piece)
     return (y[:, 0] if mono else np.ascontiguousarray(y.T)), target
+
+
+def blocks(path: str | Path, *, sr: int) -> Iterator[Float[np.ndarray, "_"]]:
+    """What :func:`load` gives for a whole file, mono, in pieces of a few seconds: a long file is never held as a whole.
+
+    Raises:
+        AudioError: as :func:`load`, some of it only when the damaged piece is reached.
+    """
+    path = Path(path)
+    _check_request(path, sr, 0.0, None)
+    with opening.opened(path, thorough=True) as file:
+        total = -(-file.frames * sr // file.samplerate)
+        for piece in _read(file, path, 0, total, target=sr, mono=True):
+            yield piece[:, 0]
 
 
 def _check_request(path: Path, sr: int | None, offset_s: float | int, duration_s: float | int | None) -> None:
@@ -136,24 +154,22 @@ def _check_request(path: Path, sr: int | None, offset_s: float | int, duration_s
 
 def _read(
     file: "soundfile.SoundFile", path: Path, start: int, stop: int, *, target: int, mono: bool
-) -> Float[np.ndarray, "samples channels"]:
-    """Samples ``start`` to ``stop``, counted at the rate ``target``; decoded and resampled block by block."""
+) -> Iterator[Float[np.ndarray, "_ channels"]]:
+    """Samples ``start`` to ``stop``, counted at the rate ``target``; decoded and resampled piece by piece."""
     native = file.samplerate
-    y = np.zeros((stop - start, 1 if mono else file.channels), np.float32)
     if native == target:
-        _fill(y, _decode(file, path, start, stop, mono=mono), skip=0)
-        return y
+        return _decode(file, path, start, stop, mono=mono)
     # Resampling must start where the sample grids of the two rates meet, early enough for the filter to settle.
     step_in, step_out = native // math.gcd(native, target), target // math.gcd(native, target)
     reach = math.ceil(_FILTER_REACH * max(1.0, target / native))
-    blocks = max(0, start - reach) // step_out
+    steps = max(0, start - reach) // step_out
     last = -(-(stop + reach) * native // target)
-    decoded = _decode(file, path, blocks * step_in, min(file.frames, last), mono=mono)
+    decoded = _decode(file, path, steps * step_in, min(file.frames, last), mono=mono)
+    channels = 1 if mono else file.channels
     # Silence behind the end is what soxr assumes as well; given to it, the last fractional sample comes out too.
-    silence = np.zeros((max(0, last - file.frames), y.shape[1]), np.float32)
-    resampled = _resample(itertools.chain(decoded, [silence]), native, target, y.shape[1])
-    _fill(y, resampled, skip=start - blocks * step_out)
-    return y
+    silence = np.zeros((max(0, last - file.frames), channels), np.float32)
+    resampled = _resample(itertools.chain(decoded, [silence]), native, target, channels)
+    return _between(resampled, start - steps * step_out, stop - steps * step_out)
 
 
 def _resample(
@@ -168,14 +184,13 @@ def _resample(
     yield stream.resample_chunk(np.zeros((0, channels), np.float32), last=True)
 
 
-def _fill(
-    y: Float[np.ndarray, "samples channels"], pieces: Iterable[Float[np.ndarray, "_ channels"]], *, skip: int
-) -> None:
-    """Write the pieces, but for their first ``skip`` samples, into ``y``, until it is full."""
-    at = -skip
+def _between(
+    pieces: Iterable[Float[np.ndarray, "_ channels"]], start: int, stop: int
+) -> Iterator[Float[np.ndarray, "_ channels"]]:
+    """What the pieces together hold from ``start`` to ``stop``."""
+    at = 0
     for piece in pieces:
-        kept = piece[max(0, -at) : max(0, len(y) - at)]
-        y[max(0, at) : max(0, at) + len(kept)] = kept
+        yield piece[max(0, start - at) : max(0, stop - at)]
         at += len(piece)
 
 

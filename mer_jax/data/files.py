@@ -11,8 +11,9 @@ from typing import TypeVar
 import numpy as np
 
 from mer_jax import audio
-from mer_jax._shapes import Float
+from mer_jax._shapes import Float, Int
 from mer_jax.checks import AudioError, DataError
+from mer_jax.data.memory import to_int16
 
 # What file managers, archives and version control leave among the files.
 _CLUTTER = {".ds_store", "thumbs.db", "desktop.ini", "__macosx"}
@@ -41,6 +42,10 @@ class FileSource:
 
     def __getitem__(self, row: int) -> Float[np.ndarray, "samples"]:
         return audio.load(self.paths[row], sr=self.sr)[0]
+
+    def clip(self, row: int) -> Int[np.ndarray, "samples"]:
+        """A clip in 16 bits, decoded piece by piece: of a long file no more than that is held."""
+        return np.concatenate([to_int16(piece) for piece in audio.blocks(self.paths[row], sr=self.sr)])
 
     def fingerprint(self) -> str:
         """A name for what is read: another one once a file is replaced."""

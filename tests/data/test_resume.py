@@ -11,9 +11,9 @@ import pytest
 import soundfile
 from small_sets import SR, tone
 
-from mer_jax import data
+from mer_jax import audio, data
 from mer_jax.checks import DataError
-from mer_jax.data import files, locking, synthetic
+from mer_jax.data import locking, synthetic
 from mer_jax.data.builders import shards
 from mer_jax.data.prepare import command, prepare
 
@@ -63,13 +63,18 @@ def content(folder):
 def decoded(monkeypatch):
     """Names of the files that are decoded from here on."""
     names = []
-    real = files.FileSource.__getitem__
+    real = audio.blocks, audio.load
 
-    def getitem(self, row):
-        names.append(self.paths[row].name)
-        return real(self, row)
+    def blocks(path, **arguments):
+        names.append(path.name)
+        return real[0](path, **arguments)
 
-    monkeypatch.setattr(files.FileSource, "__getitem__", getitem)
+    def load(path, **arguments):
+        names.append(path.name)
+        return real[1](path, **arguments)
+
+    monkeypatch.setattr(audio, "blocks", blocks)
+    monkeypatch.setattr(audio, "load", load)
     return names
 
 

@@ -171,9 +171,12 @@ class ClipBuilder(FileReaderBuilder):
 
         def serialize(row: int) -> tuple[bytes, int]:
             y = read(source, row)
-            encoded = self.info.features.encode_example(self._example(catalog, row, y))
+            encoded = self.info.features.encode_example(self._example(catalog, row, y[:0]))
+            record = serializer.get_tf_example(encoded)
+            # Set afterwards: on its way through TFDS the waveform would be copied five times.
+            record.features.feature["waveform"].bytes_list.value[0] = y.tobytes()
             # Plain serialisation orders the features differently in each process.
-            return serializer.get_tf_example(encoded).SerializeToString(deterministic=True), y.size
+            return record.SerializeToString(deterministic=True), y.size
 
         divided = shards.divide(catalog, np.dtype(self.dtype).itemsize)
         key = shards.key(catalog, divided, f"{self.dtype} {self.VERSION}")
