@@ -35,7 +35,7 @@ def audit(
 ) -> Audit:
     """Check a data set, or two and what they share.
 
-    Every clip is decoded once; memory holds its fingerprint (86 bytes a second), not its audio.
+    Every clip is decoded once; memory holds its fingerprint (129 bytes a second), not its audio.
 
     Args:
         data: a catalog, or what :func:`mer_jax.data.load` accepts.
