@@ -69,7 +69,7 @@ def audit(
     check_labels(rows, found, log)
     check_splits(rows, copies, log)
     if len(catalogs) == 2:
-        check_ids(rows, found, log)
+        check_ids(rows, heard, found, log)
         check_between_sets(rows, found, log)
     return Audit(
         data=tuple(_described(*pair) for pair in zip(catalogs, heard, strict=True)),
