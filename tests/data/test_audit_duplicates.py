@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import miniatures
 import numpy as np
 import pytest
 import soundfile
@@ -134,16 +135,30 @@ def test_labels_of_copies(songs):
 
 
 def test_ids_of_two_data_sets(songs):
-    one = catalog(Arrays(songs[:5]), ids=("2.mp3", "3.mp3", "10.mp3", "Q1/x.mp3", "left.mp3"), name="one")
-    clips = [0.5 * songs[0], 0.5 * songs[1], songs[6], 0.5 * songs[3], songs[7]]
-    two = catalog(Arrays(clips), ids=("2", "3", "10", "X", "right"), name="two")
+    ids = ("2.mp3", "3.mp3", "10.mp3", "Q1/x.mp3", "short.mp3", "left.mp3")
+    one = catalog(Arrays([*songs[:4], songs[4][:SR], songs[4]]), ids=ids, name="one")
+    clips = [0.5 * songs[0], 0.5 * songs[1], songs[6], 0.5 * songs[3], songs[4][:SR], songs[7]]
+    two = catalog(Arrays(clips), ids=("2", "3", "10", "X", "short", "right"), name="two")
     result = audit.audit(one, two)
-    alike, other = findings(result, "ids")
+    alike, unknown, other = findings(result, "ids")
     assert (alike.severity, alike.ids) == ("warning", ("one:2.mp3", "one:3.mp3", "one:Q1/x.mp3"))
-    assert "3 clips are in both" in alike.what
-    assert "2 to x" in alike.what
+    assert alike.what == "ids that both data sets have, the same recording: 2 to x"
+    assert (unknown.severity, unknown.ids) == ("warning", ("one:short.mp3",))
     assert (other.severity, other.ids) == ("note", ("one:10.mp3",))
-    assert same(result) == {(0, 5), (1, 6), (3, 8)}
+    assert same(result) == {(0, 6), (1, 7), (3, 9)}
+
+
+def test_emomusic_in_deam(tmp_path):
+    """Small copies of both: all ids of emoMusic are in DEAM."""
+    for name in ("deam", "emomusic"):
+        (tmp_path / name).mkdir()
+        getattr(miniatures, name)(tmp_path / name)
+    catalogs = [
+        miniatures.builder(name, tmp_path / name).catalog(tmp_path / name) for name in ("deam", "emomusic")
+    ]
+    (finding,) = findings(audit.audit(*catalogs), "ids")
+    assert finding.severity == "warning"
+    assert finding.what.endswith("2 to 1000")
 
 
 def test_two_sets_of_one_name_are_refused(songs):
@@ -197,7 +212,7 @@ def test_the_default_split_is_checked_for_copies(songs):
     (finding,) = findings(result, "splits")
     assert finding.what == "the default grouped split has recordings in the test part and another"
     assert set(finding.ids) == {f"clip {one}", f"clip {other}"}
-    assert any("38 clips are too short" in c.what for c in result.checked)
+    assert any("38 clips are too short or silent" in c.what for c in result.checked)
 
 
 def test_a_split_that_cannot_be_made_is_a_warning(songs):

@@ -34,6 +34,7 @@ def test_bits_are_those_of_the_definition(rng):
         # Float32 spectra are right to about 1e-6 of the strongest band; a sign nearer to 0 than that may differ.
         assert all(a == b for a, b, c in zip(ours, bits, clear, strict=True) if c > 1e-5)
         assert (clear > 1e-5).mean() > 0.5
+        assert clear[31 - found.weakest[frame]] <= clear.min() + 1e-5
 
 
 def test_gain_and_polarity_leave_the_bits(rng):
@@ -56,6 +57,11 @@ def test_silence_counts_for_nothing():
 @pytest.mark.parametrize("samples", [0, 100, WINDOW, WINDOW + HOP - 1])
 def test_a_clip_that_is_too_short_has_no_frames(samples):
     assert len(fingerprint(np.ones(samples, np.float32))) == 0
+
+
+def of_bits(bits: np.ndarray) -> Fingerprint:
+    """A fingerprint that sounds throughout, with bit 7 the weakest."""
+    return Fingerprint(bits, np.ones(len(bits), bool), np.full(len(bits), 7, np.uint8))
 
 
 def noisy(bits: np.ndarray, share: float, rng) -> np.ndarray:
@@ -91,7 +97,7 @@ def test_the_index_finds_what_comparing_everything_finds(rng):
     planted = [(0, 0, 150), (1, 30, 150), (2, 0, 100), (3, 60, 140), (0, 20, 110)]
     prints += [noisy(prints[clip][begin:stop], 0.04, rng) for clip, begin, stop in planted]
     prints.append(np.concatenate([prints[4][:80], prints[5][70:]]))  # one half of each of two clips
-    fingerprints = [Fingerprint(bits, np.ones(len(bits), bool)) for bits in prints]
+    fingerprints = [of_bits(bits) for bits in prints]
     reference = everything_with_everything(fingerprints)
     found = {(p.first, p.second): p for p in common_passages(Store(fingerprints))}
     # Clip 8 and clip 12 are copies of one clip, too.
@@ -104,12 +110,20 @@ def test_the_index_finds_what_comparing_everything_finds(rng):
     assert (found[1, 9].first_frame, found[1, 9].second_frame, found[1, 9].frames) == (30, 0, 120)
 
 
+def test_frames_that_differ_in_their_weakest_bit_meet(rng):
+    """Copies without one frame in common: bit 7 is turned over in all frames of one; and bit 8, which is not weak."""
+    bits = rng.integers(0, 2**32, 150, dtype=np.uint32)
+    for turned, found in ((7, 1), (8, 0)):
+        other = bits ^ np.uint32(1 << turned)
+        assert len(common_passages(Store([of_bits(bits), of_bits(other)]))) == found
+
+
 def test_parts_of_the_index_together_are_the_whole(rng, monkeypatch):
     from mer_jax.data.audit import index
 
     prints = [rng.integers(0, 2**32, 150, dtype=np.uint32) for _ in range(6)]
     prints += [noisy(bits, 0.1, rng) for bits in prints]
-    store = Store([Fingerprint(bits, np.ones(len(bits), bool)) for bits in prints])
+    store = Store([of_bits(bits) for bits in prints])
     whole = common_passages(store)
     monkeypatch.setattr(index, "_ENTRIES_AT_ONCE", 300)
     assert len(whole) == 6
@@ -119,7 +133,7 @@ def test_parts_of_the_index_together_are_the_whole(rng, monkeypatch):
 def test_a_recording_that_is_there_many_times_is_linked(rng):
     """More copies than an entry meets: neighbours link them all."""
     one = rng.integers(0, 2**32, 100, dtype=np.uint32)
-    store = Store([Fingerprint(noisy(one, 0.02, rng), np.ones(100, bool)) for _ in range(40)])
+    store = Store([of_bits(noisy(one, 0.02, rng)) for _ in range(40)])
     linked = {0}
     for passage in common_passages(store):
         if passage.first in linked:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from mer_jax.data.audit.findings import Finding, Log, Severity
-from mer_jax.data.audit.index import SHORTEST, SHORTEST_S
+from mer_jax.data.audit.index import SHORTEST_S
 from mer_jax.data.audit.listening import Heard
 from mer_jax.data.audit.names import Rows
-from mer_jax.data.audit.pairing import MIN_CORRELATION, Match
+from mer_jax.data.audit.pairing import MIN_CORRELATION, Match, is_comparable
 
 
 def check_duplicates(
@@ -26,14 +26,14 @@ def check_duplicates(
         log: where findings go.
     """
     everything = [item for of_one in heard for item in of_one]
-    short = sum(isinstance(item, Heard) and len(item.fingerprint) < SHORTEST for item in everything)
-    compared = sum(isinstance(item, Heard) for item in everything) - short
+    compared = sum(map(is_comparable, everything))
+    passed_over = sum(isinstance(item, Heard) for item in everything) - compared
     names = ", ".join(catalog.name for catalog in rows.catalogs)
     log.looked(
         "duplicates",
         names,
         f"{compared} clips, each with each; passages of {SHORTEST_S:g} s or more"
-        + (f" ({short} clips are too short to be compared)" if short else ""),
+        + (f" ({passed_over} clips are too short or silent)" if passed_over else ""),
     )
     for clips in copies:
         _report_copies(rows, clips, [m for m in matches if m.same_recording and m.first in clips], log)

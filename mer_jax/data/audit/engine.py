@@ -35,7 +35,7 @@ def audit(
 ) -> Audit:
     """Check a data set, or two and what they share.
 
-    Every clip is decoded once; memory holds its fingerprint (86 bytes a second), not its audio.
+    Every clip is decoded once; memory holds its fingerprint (129 bytes a second), not its audio.
 
     Args:
         data: a catalog, or what :func:`mer_jax.data.load` accepts.
@@ -69,7 +69,7 @@ def audit(
     check_labels(rows, found, log)
     check_splits(rows, copies, log)
     if len(catalogs) == 2:
-        check_ids(rows, found, log)
+        check_ids(rows, heard, found, log)
         check_between_sets(rows, found, log)
     return Audit(
         data=tuple(_described(*pair) for pair in zip(catalogs, heard, strict=True)),

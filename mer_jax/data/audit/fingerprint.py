@@ -1,4 +1,4 @@
-"""What a recording sounds like, in 86 bytes a second: 32 bits each 46 ms that survive re-encoding.
+"""What a recording sounds like, in 129 bytes a second: 32 bits each 46 ms that survive re-encoding.
 
 Each bit says whether the difference between two neighbouring bands grew or shrank since the frame before:
 
@@ -44,10 +44,12 @@ class Fingerprint:
         bits: shape (frames,), uint32: bit 31 is the lowest pair of bands. Frame n is the change between the windows that start
             at samples ``n * HOP`` and ``(n + 1) * HOP``.
         sounding: shape (frames,): False where the clip is too quiet for the bits to mean anything.
+        weakest: shape (frames,), uint8: the bit that was decided by least, 0..31; the first that an encoder would turn over.
     """
 
     bits: Num[np.ndarray, "frames"]
     sounding: Bool[np.ndarray, "frames"]
+    weakest: Num[np.ndarray, "frames"]
 
     def __len__(self) -> int:
         return len(self.bits)
@@ -64,13 +66,14 @@ def fingerprint(y: Float[np.ndarray, "samples"]) -> Fingerprint:
     """
     energies = band_energies(y)
     if len(energies) < 2:
-        return Fingerprint(np.zeros(0, np.uint32), np.zeros(0, bool))
+        return Fingerprint(np.zeros(0, np.uint32), np.zeros(0, bool), np.zeros(0, np.uint8))
     between_bands = energies[:, :-1] - energies[:, 1:]
-    grew = between_bands[1:] > between_bands[:-1]
-    bits = np.packbits(grew, axis=1).view(">u4").astype(np.uint32).ravel()
+    change = between_bands[1:] - between_bands[:-1]
+    bits = np.packbits(change > 0, axis=1).view(">u4").astype(np.uint32).ravel()
     loudness = energies.sum(axis=1)
     loud = loudness > max(_SILENT, _QUIET * float(loudness.max()))
-    return Fingerprint(bits, loud[1:] & loud[:-1])
+    weakest = (NUM_BITS - 1 - np.abs(change).argmin(axis=1)).astype(np.uint8)
+    return Fingerprint(bits, loud[1:] & loud[:-1], weakest)
 
 
 def band_energies(y: Float[np.ndarray, "samples"]) -> Float[np.ndarray, "windows bands"]:
@@ -92,6 +95,7 @@ class Store:
     Attributes:
         bits: shape (positions,), uint32.
         sounding: shape (positions,).
+        weakest: shape (positions,), uint8.
         starts: shape (clips + 1,): where each clip begins; the last entry is the number of positions.
     """
 
@@ -99,6 +103,7 @@ class Store:
         self.starts = np.cumsum([0, *(len(f) for f in fingerprints)], dtype=np.int64)
         self.bits = np.concatenate([np.zeros(0, np.uint32), *(f.bits for f in fingerprints)])
         self.sounding = np.concatenate([np.zeros(0, bool), *(f.sounding for f in fingerprints)])
+        self.weakest = np.concatenate([np.zeros(0, np.uint8), *(f.weakest for f in fingerprints)])
 
     def clips(self, positions: Int[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
         """The clip that each position belongs to."""

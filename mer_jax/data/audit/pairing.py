@@ -13,7 +13,7 @@ import scipy.fft
 from mer_jax._shapes import Float
 from mer_jax.data import files
 from mer_jax.data.audit.fingerprint import FRAMES_PER_S, HOP, RATE_HZ, WINDOW, Store
-from mer_jax.data.audit.index import Passage, common_passages
+from mer_jax.data.audit.index import SHORTEST, Passage, common_passages
 from mer_jax.data.audit.listening import Heard, at_fingerprint_rate
 from mer_jax.data.catalog import Catalog
 
@@ -49,6 +49,11 @@ class Match:
     def same_recording(self) -> bool:
         """Whether the waveforms are one recording's."""
         return abs(self.correlation) >= MIN_CORRELATION
+
+
+def is_comparable(item: Heard | str) -> bool:
+    """Whether a clip could be decoded, and sounds for long enough to be found in another."""
+    return isinstance(item, Heard) and int(item.fingerprint.sounding.sum()) >= SHORTEST
 
 
 def matches(
