@@ -183,7 +183,9 @@ def correlation_with_log_mel(name, y, sr):
     """Pearson correlation over all bands, frames and clips."""
     bank = {"n_filters": 40, "fmin_hz": 60.0, "compression": "log"}
     log_mel = frontends.LogMel(sr=sr, n_mels=40, fmin_hz=60.0)(y)
-    found = frontends.build(name, sr=sr, options=bank, rngs=nnx.Rngs(0))(y)
+    found = nnx.jit(lambda frontend, y: frontend(y))(
+        frontends.build(name, sr=sr, options=bank, rngs=nnx.Rngs(0)), y
+    )
     return np.corrcoef(np.ravel(found), np.ravel(log_mel))[0, 1]
 
 
@@ -197,3 +199,44 @@ def test_leaf_correlates_with_log_mel_on_recordings(emopia_dir):
     files = sorted((emopia_dir / "audio").glob("*.ogg"))[::220]
     y = np.stack([audio.load(path, sr=22050)[0][: 5 * 22050] for path in files])
     assert correlation_with_log_mel("leaf", y, 22050) > 0.9
+
+
+def moved_dstft(length_factor, hop_factor):
+    """A DSTFT of 256 samples whose window and hop have moved by these factors."""
+    frontend = frontends.DSTFT(sr=SR, n_fft=256, hop_length=64)
+    frontend.length[...] = jnp.asarray(np.arctanh(np.log(length_factor) / np.log(4.0)), jnp.float32)
+    frontend.hop[...] = jnp.asarray(np.arctanh(np.log(hop_factor) / np.log(1.5)), jnp.float32)
+    return frontend
+
+
+@pytest.mark.parametrize(("length_factor", "hop_factor"), [(0.5, 1.0), (1.0, 0.75), (0.5, 1.25), (0.75, 0.9)])
+def test_dstft_moved_is_the_transform_with_that_window_and_hop(clip, length_factor, hop_factor):
+    """Leiber et al.: frames at t h, h real, in float64 by the definition."""
+    y = values64(clip)[:2000]
+    frontend = moved_dstft(length_factor, hop_factor)
+    found = frontend(clip[None, :2000])[0]
+    length, hop = 256 * length_factor, 64 * hop_factor
+    padded, expected = np.pad(y, 2000), []
+    for t in range(found.shape[0]):
+        centre = t * hop
+        n = int(np.floor(centre)) + np.arange(-128, 128)
+        x = n - centre
+        window = np.where(np.abs(x) <= length / 2, 0.5 + 0.5 * np.cos(2 * np.pi * x / length), 0)
+        expected.append(np.abs(np.fft.rfft(padded[2000 + n] * window)))
+    # The positions of frames, up to 2000 samples, are float32 numbers: good to 1e-4 of a sample.
+    assert relative_error(found, np.array(expected)) < 1e-5
+
+
+@pytest.mark.parametrize("part", ["length", "hop"])
+def test_dstft_has_the_gradient_of_differences(clip, part):
+    with jax.enable_x64(True):
+        y = jnp.asarray(values64(clip)[None, :1500])
+        graph, state = nnx.split(moved_dstft(0.8, 0.9))
+        start = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), nnx.to_pure_dict(state))
+
+        def total(move):
+            return jnp.log1p(nnx.merge(graph, start | {part: start[part] + move})(y)).sum()
+
+        slope = jax.grad(total)(jnp.zeros(()))
+        difference = (total(1e-6) - total(-1e-6)) / 2e-6
+        np.testing.assert_allclose(slope, difference, rtol=1e-4)
