@@ -221,6 +221,10 @@ class MFCC(LogMel):
     def __init__(self, *, n_mfcc: int = 20, **mel: Any) -> None:
         super().__init__(**mel)
         checks.positive_int("n_mfcc", n_mfcc)
+        if n_mfcc > self.n_mels:
+            raise checks.ArgumentError(
+                "n_mfcc", f"is {n_mfcc}", expected=f"at most the {self.n_mels} mel bands"
+            )
         self.n_mfcc = n_mfcc
         self.feature_names = tuple(f"mfcc_{k}" for k in range(n_mfcc))
         if "dct" in self.trainable:

@@ -86,3 +86,8 @@ def test_unknown_name_and_option_name_the_nearest():
         frontends.build("time_domian", sr=SR, rngs=nnx.Rngs(0))
     with pytest.raises(checks.ConfigError, match="did you mean 'hop_length'"):
         frontends.build("time_domain", sr=SR, options={"hop_lenght": 256}, rngs=nnx.Rngs(0))
+
+
+def test_more_coefficients_than_bands_are_refused_when_built():
+    with pytest.raises(checks.ArgumentError, match="at most the 16 mel bands"):
+        frontends.MFCC(sr=8000, n_mels=16)

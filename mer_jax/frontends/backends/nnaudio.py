@@ -45,7 +45,7 @@ def compile_frontend(frontend: Frontend) -> Callable[[Any], jax.Array]:
         ) from None
     device = "cuda" if torch.cuda.is_available() else "cpu"
     layer = _layer(nnaudio_features, frontend).to(device)
-    decibels = isinstance(frontend, (LogMel, LogCQT))
+    decibels = type(frontend) in (LogMel, LogCQT)  # not MFCC, which is a LogMel too: its decibels are inside
     power = frontend.power if isinstance(frontend, Spectrogram) else 1.0
     amplitude = isinstance(frontend, LogCQT)
 
