@@ -51,6 +51,15 @@ def test_of_a_long_file_little_more_than_its_result_is_held(tmp_path):
     assert y.shape == (360_000,)
 
 
+@pytest.mark.parametrize("sr", [44100, 22050, 16000])
+def test_blocks_are_the_whole_file(tmp_path, sr):
+    path = tmp_path / "long.flac"
+    soundfile.write(path, np.tile(music(44100), (5, 1)), 44100)
+    pieces = list(audio.blocks(path, sr=sr))
+    assert len(pieces) > 2
+    np.testing.assert_array_equal(np.concatenate(pieces), audio.load(path, sr=sr)[0])
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("audio")
