@@ -12,7 +12,7 @@ from flax import nnx
 from mer_jax import checks, config, data
 from mer_jax.config import ExperimentConfig, FrontendConfig
 from mer_jax.data import splits, synthetic
-from mer_jax.experiment import building, restoring, running, starting
+from mer_jax.experiment import building, evaluating, restoring, running, starting
 from mer_jax.models import RecurrentConfig
 from mer_jax.training import OptimizerConfig, TrainingConfig
 
@@ -75,7 +75,7 @@ def test_it_is_trained_in_the_step_and_that_is_said(learnt_run):
 
 def test_evaluating_it_again_gives_the_scores_of_the_run(learnt_run):
     scores = json.loads((learnt_run / "scores.json").read_text())["test"]
-    again = restoring.evaluate(learnt_run)
+    again = evaluating.evaluate(learnt_run)
     assert again["accuracy"] == scores["accuracy"]
     assert again["brier"] == pytest.approx(scores["brier"], rel=1e-5)
 

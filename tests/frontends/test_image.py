@@ -88,7 +88,7 @@ def test_colour_tables_are_matplotlibs():
 def test_default_colours_follow_the_study_whatever_computes_the_feature():
     for name in frontends.NAMES:
         frontend = build(name)
-        expected = "inferno" if name == "spectrogram" else "coolwarm"
+        expected = "inferno" if name in ("spectrogram", "dstft") else "coolwarm"  # both linear spectrograms
         assert Image(frontend).colour_map == Image(Precomputed(frontend)).colour_map == expected
         assert Image(Precomputed(frontend)).frontend.picture_scale == frontend.picture_scale
 
