@@ -157,7 +157,7 @@ def test_jit_vmap_and_batch_equal_one_by_one(rng, method):
 
 
 def test_second_batch_of_a_shape_compiles_nothing(rng):
-    transform = constantq.transform
+    transform = constantq.apply_kernels
     first, second = (rng.standard_normal((2, 5000)).astype(np.float32) for _ in range(2))
     mj.signal.cqt(first, **SMALL).block_until_ready()
     programs = transform._cache_size()
@@ -273,7 +273,7 @@ def test_shortcut_to_the_third_octave_changes_nothing(rng, samples, monkeypatch)
     kernels = tuple(jnp.asarray(kernel) for kernel in bank.kernels)
 
     def transform(y):  # the undecorated function, or the second call would find the first one's program
-        whole = partial(constantq.transform.__wrapped__, steps=bank.steps, pad_mode="constant")
+        whole = partial(constantq.apply_kernels.__wrapped__, steps=bank.steps, pad_mode="constant")
         return jax.jit(whole)(y, kernels)
 
     assert first_halving.pays(bank.steps, kernels, samples)
