@@ -50,6 +50,7 @@ def cross_validate(run: str | Path, *, folds: int = 10, seeds: int = 1, progress
         for fold in range(folds):
             one = dataclasses.replace(
                 settings,
+                split="grouped",
                 folds=folds,
                 fold=fold,
                 seed=seed,

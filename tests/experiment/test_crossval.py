@@ -9,6 +9,7 @@ import pytest
 from mer_jax import checks, cli, data, experiment
 from mer_jax.config import ExperimentConfig, FrontendConfig
 from mer_jax.data import synthetic
+from mer_jax.evaluation import repeated
 from mer_jax.experiment import running, targets, windows
 from mer_jax.models import DenseConfig
 from mer_jax.training import TrainingConfig
@@ -76,6 +77,16 @@ def test_every_fold_is_trained_and_all_are_scored_together(run, capsys, monkeypa
     experiment.cross_validate(run, folds=3, progress=False)
     assert cli.main(["compare", str(run), str(run)]) == 0
     assert "+0.000" in capsys.readouterr().out
+
+
+def test_a_run_on_another_split_is_cross_validated_over_grouped_folds(run, tmp_path, monkeypatch):
+    config = json.loads((run / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"split": "hash"}))
+    tried = []
+    monkeypatch.setattr(running, "run", lambda settings, **_: tried.append((settings.split, settings.fold)))
+    monkeypatch.setattr(repeated, "summarise", lambda paths, folder: {})
+    experiment.cross_validate(tmp_path, folds=2, progress=False)
+    assert tried == [("grouped", 0), ("grouped", 1)]
 
 
 def test_flags_that_do_not_go_together(run, capsys):
