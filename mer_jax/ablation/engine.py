@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,7 @@ from mer_jax.config import to_json
 from mer_jax.data import splits
 from mer_jax.data.atomic import atomic_path
 from mer_jax.data.catalog import Catalog
-from mer_jax.experiment import building, caching, facts, fitting, folder, running, targets
-from mer_jax.experiment.caching import FeatureArray
+from mer_jax.experiment import building, facts, fitting, folder, running, targets
 from mer_jax.frontends.base import Frontend
 from mer_jax.frontends.image import Image
 from mer_jax.models import EmotionModel
@@ -58,15 +57,17 @@ def run(settings: AblationConfig, *, progress: bool = True) -> Path:
     jobs = list(_jobs(settings))
     started = time.perf_counter()
     new = 0
-    kept: dict[str, FeatureArray] = {}
-    measured: dict[Member, dict[str, Any]] = {}
+    current: Member | None = None
+    kept: running.Kept = {}
+    measured: dict[str, Any] = {}
     for number, job in enumerate(jobs, 1):
         config = settings.of_cell(job.member, fold=job.fold, seed=job.seed)
         if (config.out / "cell.json").is_file():
             continue
-        if job.member.spec not in kept:
-            kept.clear()  # members come one after another: one set of features at a time
+        if job.member != current:
+            current, kept, measured = job.member, {}, {}
         found = _run_cell(settings, catalog, job, kept, measured)
+        measured = {name: found[name] for name in ("step_ms", "step_temporary_mib")}
         new += 1
         if progress:
             left_s = (time.perf_counter() - started) / new * (len(jobs) - number)
@@ -94,10 +95,18 @@ def _run_cell(
     settings: AblationConfig,
     catalog: Catalog,
     job: Job,
-    kept: dict[str, FeatureArray],
-    measured: dict[Member, dict[str, Any]],
+    kept: running.Kept,
+    measured: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Train and score one front-end on one split; ``cell.json`` is written last."""
+    """Train and score one front-end on one split; ``cell.json`` is written last.
+
+    Args:
+        settings: the ablation.
+        catalog: its data.
+        job: what to run.
+        kept: features, shared by the front-end's cells.
+        measured: what a step costs, of an earlier cell of the front-end; empty measures it.
+    """
     started = time.perf_counter()
     config = settings.of_cell(job.member, fold=job.fold, seed=job.seed)
     split = splits.grouped_split(
@@ -115,9 +124,8 @@ def _run_cell(
     task = targets.task_of(config, catalog, split.train)
     known = facts.of_run(config, catalog, split, model, task)
     why_not = running.why_not_cached(config, catalog, model)
-    trained, loaders = _inputs(config, catalog, split, model, job, kept, cached=not why_not)
-    if job.member not in measured:
-        measured[job.member] = _measure_step(trained, loaders["train"], config, task)
+    trained, loaders = running.inputs_of(config, catalog, split, model, cached=not why_not, kept=kept)
+    measured = measured or _measure_step(trained, loaders["train"], config, task)
     fitted = fitting.fit_and_score(trained, loaders, catalog, config, task, run_dir=None)
     moved = probes.movement(at_start, nnx.to_pure_dict(nnx.state(frontend, nnx.Param)))
     after = probes.probe(frontend) if moved else before
@@ -143,7 +151,7 @@ def _run_cell(
         "parameters": known["num_parameters"],
         "movement": moved,
         "computed_once": not why_not,
-        **measured[job.member],
+        **measured,
     }
     folder.write_json(config.out / "cell.json", record)
     return record
@@ -153,25 +161,6 @@ def _features_of(model: EmotionModel) -> Frontend:
     """The front-end itself, where a picture is drawn from it."""
     frontend = model.frontend
     return frontend.frontend if isinstance(frontend, Image) else frontend
-
-
-def _inputs(
-    config: Any,
-    catalog: Catalog,
-    split: splits.Split,
-    model: EmotionModel,
-    job: Job,
-    kept: dict[str, FeatureArray],
-    *,
-    cached: bool,
-) -> tuple[EmotionModel, dict[str, Any]]:
-    if not cached:
-        return running.inputs_of(config, catalog, split, model, cached=False)
-    if job.member.spec not in kept:
-        started = time.perf_counter()
-        found = caching.compute(catalog, model, num_samples=config.num_samples)
-        kept[job.member.spec] = FeatureArray(*found, seconds=time.perf_counter() - started)
-    return fitting.cached_inputs(config, catalog, split, model, kept[job.member.spec])
 
 
 def _measure_step(model: EmotionModel, loader: Any, config: Any, task: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import numpy as np
 from flax import nnx
 
 from mer_jax._shapes import Float, Int
+from mer_jax.config import ExperimentConfig
 from mer_jax.data import pipeline
 from mer_jax.data.atomic import atomic_path
 from mer_jax.data.catalog import Catalog
@@ -85,6 +86,11 @@ def trained_part(model: EmotionModel) -> EmotionModel:
     """The rest: takes a :class:`FeatureArray`'s rows for waveforms. It shares its weights with ``model``."""
     network = model.network.head if isinstance(model.network, VGG19) else model.network
     return EmotionModel(_given(model.frontend), model.normalizer, network)
+
+
+def seed_of(settings: ExperimentConfig) -> int | None:
+    """The seed that fixed features depend on: that of a random base. Nothing else before the first trained layer is drawn."""
+    return settings.seed if settings.network == "vgg19" and settings.base_init == "he" else None
 
 
 def can_cache(model: EmotionModel) -> bool:

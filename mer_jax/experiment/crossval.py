@@ -8,7 +8,6 @@ from mer_jax import checks, config
 from mer_jax.config import ExperimentConfig
 from mer_jax.evaluation import repeated, text_table
 from mer_jax.experiment import folder, running
-from mer_jax.experiment.caching import FeatureArray
 
 FOLDER = "crossval"
 """Below the run whose configuration is repeated."""
@@ -43,10 +42,8 @@ def cross_validate(run: str | Path, *, folds: int = 10, seeds: int = 1, progress
     settings = config.from_json(path.read_text(encoding="utf-8"), where=path)
     out = Path(run) / FOLDER
     finished = []
+    kept: running.Kept = {}
     for seed in range(seeds):
-        kept: dict[
-            int, FeatureArray
-        ] = {}  # of one seed at a time: a random base, and with it the features, is the seed's
         for fold in range(folds):
             one = dataclasses.replace(
                 settings,
@@ -64,7 +61,7 @@ def cross_validate(run: str | Path, *, folds: int = 10, seeds: int = 1, progress
     return out
 
 
-def _finish(settings: ExperimentConfig, kept: dict[int, FeatureArray]) -> None:
+def _finish(settings: ExperimentConfig, kept: running.Kept) -> None:
     """Run one split, or the rest of it, unless it is done: its report is written last."""
     if not (settings.out / "report.html").is_file():
         resume = (settings.out / "config.json").is_file()

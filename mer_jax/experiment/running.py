@@ -19,6 +19,9 @@ from mer_jax.frontends.image import Image
 from mer_jax.models import EmotionModel
 from mer_jax.training.task import Classification, Joint, Task
 
+Kept = dict[int | None, FeatureArray]
+"""Features by the seed that they depend on (:func:`.caching.seed_of`)."""
+
 # Features that need more than this are computed anew in every epoch.
 CACHE_BYTES = 2 << 30
 
@@ -28,7 +31,7 @@ def run(
     *,
     resume: bool = False,
     progress: bool = True,
-    kept: dict[int, FeatureArray] | None = None,
+    kept: Kept | None = None,
 ) -> Path:
     """Train, evaluate and report one configuration.
 
@@ -36,8 +39,8 @@ def run(
         settings: what to run; ``settings.out`` is the run folder.
         resume: go on after the last checkpoint in the folder.
         progress: show progress.
-        kept: features by seed, for runs that differ in nothing but ``fold``, ``seed`` and ``out``: taken from here if they are
-            there, and put here if they are computed.
+        kept: for runs that differ in nothing but ``fold``, ``seed`` and ``out``, the same dictionary for all: features are
+            taken from here if they are there, and put here, in place of others, if they are computed.
 
     Returns:
         The run folder.
@@ -98,7 +101,7 @@ def inputs_of(
     model: EmotionModel,
     *,
     cached: bool,
-    kept: dict[int, FeatureArray] | None = None,
+    kept: Kept | None = None,
 ) -> tuple[EmotionModel, dict[str, Any]]:
     """The part of the model that is trained, its standardisation fitted, and its batches."""
     if not cached:
@@ -110,12 +113,14 @@ def inputs_of(
         model.standardisation.take(models.fit_normalizer(model, once))
         return model, loaders
     kept = {} if kept is None else kept
-    if settings.seed not in kept:
+    seed = caching.seed_of(settings)
+    if seed not in kept:
+        kept.clear()  # one set of features at a time
         started = time.perf_counter()
         prepare = inputs.backend_function(settings)
         found = caching.compute(catalog, model, num_samples=settings.num_samples, prepare=prepare)
-        kept[settings.seed] = FeatureArray(*found, seconds=time.perf_counter() - started)
-    return fitting.cached_inputs(settings, catalog, split, model, kept[settings.seed])
+        kept[seed] = FeatureArray(*found, seconds=time.perf_counter() - started)
+    return fitting.cached_inputs(settings, catalog, split, model, kept[seed])
 
 
 def why_not_cached(settings: ExperimentConfig, catalog: Catalog, model: EmotionModel) -> str:
