@@ -1,7 +1,6 @@
 """Running an ablation: every front-end on every split, what is finished kept, and the report."""
 
 import dataclasses
-import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,9 +13,8 @@ from flax import nnx
 from mer_jax import data
 from mer_jax.ablation import probes, report
 from mer_jax.ablation.config import FOLDS, AblationConfig, Member
-from mer_jax.config import to_json
 from mer_jax.data import splits
-from mer_jax.data.atomic import atomic_path
+from mer_jax.data.atomic import write_arrays, write_lines
 from mer_jax.data.catalog import Catalog
 from mer_jax.experiment import building, facts, fitting, folder, running, targets
 from mer_jax.frontends.base import Frontend
@@ -129,14 +127,14 @@ def _run_cell(
     fitted = fitting.fit_and_score(trained, loaders, catalog, config, task, run_dir=None)
     moved = probes.movement(at_start, nnx.to_pure_dict(nnx.state(frontend, nnx.Param)))
     after = probes.probe(frontend) if moved else before
-    _write_arrays(config.out / "probes.npz", before=before, after=after)
+    answers = {"before": before, "after": after}
+    write_arrays(
+        config.out / "probes.npz",
+        {f"{when}_{name}": x for when, one in answers.items() for name, x in dataclasses.asdict(one).items()},
+    )
     running.write_predictions(config.out / "predictions.npz", catalog, task, *fitted.predictions["test"])
-    with atomic_path(config.out / "metrics.jsonl") as temporary:
-        temporary.write_text(
-            "".join(json.dumps(record) + "\n" for record in fitted.result.records), encoding="utf-8"
-        )
-    with atomic_path(config.out / "config.json") as temporary:
-        temporary.write_text(to_json(config), encoding="utf-8")
+    write_lines(config.out / "metrics.jsonl", fitted.result.records)
+    folder.write_config(config.out, config)
     folder.write_json(config.out / "scores.json", fitted.scores)
     known |= {"finished": folder.now(), "best_epoch": fitted.result.best_epoch, "cached": not why_not}
     folder.write_json(config.out / "facts.json", known)
@@ -181,13 +179,3 @@ def _measure_step(model: EmotionModel, loader: Any, config: Any, task: Any) -> d
         "step_ms": round(1e3 * float(np.median(times)), 3),
         "step_temporary_mib": None if memory is None else round(memory.temp_size_in_bytes / 2**20, 1),
     }
-
-
-def _write_arrays(path: Path, **responses: probes.Response) -> None:
-    arrays = {
-        f"{when}_{name}": value
-        for when, response in responses.items()
-        for name, value in dataclasses.asdict(response).items()
-    }
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **arrays)

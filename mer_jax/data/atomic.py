@@ -1,10 +1,14 @@
 """Files that appear whole or not at all."""
 
+import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 
 @contextmanager
@@ -34,6 +38,18 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         raise
     if os.name == "posix":
         _flush(target.parent)  # the rename itself
+
+
+def write_lines(target: str | Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Write JSON, one record a line; whole or not at all."""
+    with atomic_path(target) as temporary:
+        temporary.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+
+
+def write_arrays(target: str | Path, arrays: Mapping[str, Any]) -> None:
+    """Write an ``.npz`` file; whole or not at all."""
+    with atomic_path(target) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)
 
 
 def _flush(path: Path) -> None:

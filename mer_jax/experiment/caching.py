@@ -21,7 +21,7 @@ from flax import nnx
 from mer_jax._shapes import Float, Int
 from mer_jax.config import ExperimentConfig
 from mer_jax.data import pipeline
-from mer_jax.data.atomic import atomic_path
+from mer_jax.data.atomic import write_arrays
 from mer_jax.data.catalog import Catalog
 from mer_jax.frontends.backends.handover import Precomputed
 from mer_jax.frontends.base import Frontend
@@ -158,8 +158,7 @@ def key(*parts: object) -> str:
 
 def save(path: Path, array: FeatureArray) -> None:
     """Write features; whole or not at all."""
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, values=array.values, lengths=array.lengths, seconds=array.seconds)
+    write_arrays(path, vars(array))
 
 
 def load(path: Path) -> FeatureArray | None:

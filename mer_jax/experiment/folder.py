@@ -37,8 +37,12 @@ def claim(out: Path, settings: Any, *, resume: bool) -> None:
         return
     if resume:
         raise checks.ConfigError(out, "holds no run to go on with", remedy="start it without --resume")
-    out.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
+    write_config(out, settings)
+
+
+def write_config(out: Path, settings: Any) -> None:
+    """Write ``config.json`` into a folder, which is made if it is not there."""
+    with atomic_path(out / "config.json") as temporary:
         temporary.write_text(config.to_json(settings), encoding="utf-8")
 
 

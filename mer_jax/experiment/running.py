@@ -10,7 +10,7 @@ import numpy as np
 from mer_jax import data, models
 from mer_jax.config import ExperimentConfig
 from mer_jax.data import splits
-from mer_jax.data.atomic import atomic_path
+from mer_jax.data.atomic import write_arrays
 from mer_jax.data.catalog import PARTS, Catalog
 from mer_jax.evaluation import feature_examples, report
 from mer_jax.experiment import building, caching, facts, fitting, folder, inputs, starting, targets
@@ -167,5 +167,4 @@ def write_predictions(path: Path, catalog: Catalog, task: Task, found: np.ndarra
         }
     else:
         columns |= {"targets": true, "predictions": found, "names": np.array(catalog.target_names)}
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **columns)  # type: ignore[arg-type]
+    write_arrays(path, columns)

@@ -13,7 +13,7 @@ import numpy as np
 from mer_jax import data, machine
 from mer_jax.config import to_json
 from mer_jax.data import splits
-from mer_jax.data.atomic import atomic_path
+from mer_jax.data.atomic import write_arrays, write_lines
 from mer_jax.data.catalog import Catalog
 from mer_jax.evaluation import feature_examples, study_report
 from mer_jax.experiment import building, caching, facts, fitting, folder, inputs, targets
@@ -59,9 +59,8 @@ def run(settings: StudyConfig, *, progress: bool = True) -> Path:
     targets.with_targets(catalog, "classes", settings.data)
     base = _base(settings)
     for cell in settings.chosen:
-        inputs.backend_function(
-            settings.of_cell(cell)
-        )  # refuses a cell whose features the backend does not have
+        # Refuses a cell whose features the backend does not have.
+        inputs.backend_function(settings.of_cell(cell))
     folder.claim(out, settings, resume=(out / "config.json").exists())
     split = _split(settings, catalog, fold=0, seed=0)
     known = _facts(settings, catalog, split)
@@ -157,10 +156,7 @@ def _run_cell(
     fitted = fitting.fit_and_score(model, loaders, catalog, config, task, run_dir=None)
     result = fitted.result
     _write_predictions(config.out / "predictions.npz", catalog, fitted.predictions)
-    with atomic_path(config.out / "metrics.jsonl") as temporary:
-        temporary.write_text(
-            "".join(json.dumps(record) + "\n" for record in result.records), encoding="utf-8"
-        )
+    write_lines(config.out / "metrics.jsonl", result.records)
     record = {
         "cell": job.cell.id,
         "fold": job.fold,
@@ -188,8 +184,7 @@ def _write_predictions(
         columns[prefix + "groups"] = np.array([catalog.groups[row] for row in rows])
         columns[prefix + "labels"] = catalog.labels[rows]
         columns[prefix + "probabilities"] = probabilities
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **columns)  # type: ignore[arg-type]
+    write_arrays(path, columns)
 
 
 def _facts(settings: StudyConfig, catalog: Catalog, split: splits.Split) -> dict[str, Any]:

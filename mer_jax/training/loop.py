@@ -1,6 +1,5 @@
 """The training loop: epochs, validation, early stopping, checkpoints, resuming."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -321,13 +320,10 @@ class _Fit:
         self.best.drop_after(self.best_epoch * self.steps_per_epoch)
 
     def _write_metrics(self) -> None:
-        from mer_jax.data.atomic import atomic_path
+        from mer_jax.data.atomic import write_lines
 
         assert self.run_dir is not None  # in memory, nothing is written
-        with atomic_path(self.run_dir / "metrics.jsonl") as temporary:
-            temporary.write_text(
-                "".join(json.dumps(record) + "\n" for record in self.epochs), encoding="utf-8"
-            )
+        write_lines(self.run_dir / "metrics.jsonl", self.epochs)
 
     def _result(self) -> FitResult:
         return FitResult(
