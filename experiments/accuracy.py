@@ -20,12 +20,12 @@ from sklearn.preprocessing import StandardScaler
 
 from mer_jax import checks
 from mer_jax.data.atomic import atomic_path
-from mer_jax.data.splits import grouped_split
+from mer_jax.data.splits import FOLDS, grouped_split
 from mer_jax.evaluation import scores, statistics
 from mer_jax.evaluation.bootstrap import Predictions
 from mer_jax.machine import describe_machine, describe_versions, load_average
 
-FOLDS, RESAMPLES = 10, 2000
+RESAMPLES = 2000
 SEEDS = (0, 1)
 
 #: Out-of-fold predictions by model, one entry a seed.
@@ -70,7 +70,7 @@ def cross_validate(clips: Clips, seed: int) -> tuple[dict[str, np.ndarray], list
     choices = []
     strata = np.unique(clips.strata, return_inverse=True)[1]
     for number in range(FOLDS):
-        split = grouped_split(strata, list(clips.groups), fold=number, folds=FOLDS, seed=seed)
+        split = grouped_split(strata, list(clips.groups), fold=number, seed=seed)
         on_held = predict(clips, split.train, split.validation, seed)
         goals, test = clips.goals[split.validation], split.test
         best = max(on_held, key=lambda name: score(goals, on_held[name]))

@@ -1,12 +1,13 @@
 """What an ablation compares, as one frozen value."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from mer_jax import checks, features
 from mer_jax.config import ExperimentConfig, FrontendConfig
+from mer_jax.data.splits import FOLDS
 from mer_jax.evaluation.study_folder import Split
 from mer_jax.models.dense import DenseConfig
 from mer_jax.models.recurrent import RecurrentConfig
@@ -14,7 +15,6 @@ from mer_jax.models.vgg19 import VGG19Config
 from mer_jax.training.loop import TrainingConfig
 from mer_jax.training.optimizer import OptimizerConfig
 
-FOLDS = 10
 ModelName = Literal["cnn", "cnn_bilstm", "vgg19"]
 
 
@@ -108,7 +108,9 @@ class AblationConfig:
             folds=FOLDS,
             frontend=FrontendConfig(member.name, options),
             network="vgg19" if self.model == "vgg19" else "recurrent",
-            recurrent=_of(self.recurrent, self.model),
+            recurrent=self.recurrent
+            if self.model == "vgg19"
+            else replace(self.recurrent, architecture=self.model),
             dense=self.dense,
             vgg19=self.vgg19,
             base_init=self.base_init,
@@ -116,12 +118,6 @@ class AblationConfig:
             optimizer=self.optimizer,
             training=self.training,
         )
-
-
-def _of(config: RecurrentConfig, model: ModelName) -> RecurrentConfig:
-    from dataclasses import replace
-
-    return config if model == "vgg19" else replace(config, architecture=model)
 
 
 def _parse(spec: str) -> Member:

@@ -12,7 +12,7 @@ from flax import nnx
 
 from mer_jax import data
 from mer_jax.ablation import probes, report
-from mer_jax.ablation.config import FOLDS, AblationConfig, Member
+from mer_jax.ablation.config import AblationConfig, Member
 from mer_jax.data import splits
 from mer_jax.data.atomic import write_arrays, write_lines
 from mer_jax.data.catalog import Catalog
@@ -111,7 +111,6 @@ def _run_cell(
         catalog.labels,
         catalog.groups,
         fold=job.fold,
-        folds=FOLDS,
         seed=job.seed if settings.fold_seeds else 0,
         classes=catalog.classes,
     )

@@ -19,15 +19,17 @@ _TITLES = {"accuracy": "Accuracy", "macro_f1": "Macro F1", "mcc": "MCC"}
 
 def summarise(out: Path, settings: AblationConfig) -> dict[str, Any]:
     """Scores, comparisons and costs of all front-ends, for ``ablation.json``."""
-    rows, first = [], None
+    rows: list[dict[str, Any]] = []
+    first: repeated.Repeats | None = None
     for member in settings.members:
         cells = _cells(out, settings, member)
         folder = out / "cells" / member.folder
-        pooled = repeated.summarise(cells, folder=folder)
+        repeats = repeated.read_runs(cells, folder)
+        pooled = repeated.summary(repeats, [cell.name for cell in cells])
         with atomic_path(folder / repeated.FILE_NAME) as temporary:
             temporary.write_text(json.dumps(pooled, indent=1), encoding="utf-8")
-        against: Any = None if first is None else comparison.compare(folder, first)["metrics"]
-        first = first or folder
+        against: Any = None if first is None else comparison.compare_repeats(repeats, first)["metrics"]
+        first = first or repeats
         records = [json.loads((cell / "cell.json").read_text(encoding="utf-8")) for cell in cells]
         rows.append(
             {
@@ -91,16 +93,12 @@ def write(out: Path) -> Path:
         html.paragraph(_explained(found), class_="note"),
         picture,
     )
-    header, rows = _costs(found)
-    page.section(
-        "Costs", page.table("What each front-end costs", header, rows, align="l" + "r" * (len(header) - 1))
-    )
+    page.section("Costs", _html_table(page, "What each front-end costs", *_costs(found)))
+    settings = _settings(out)
     figures, moved = [], []
-    for row in found["rows"]:
-        member = next(m for m in _members(out) if m.spec == row["frontend"])
-        probes = run_folder.read_arrays(
-            _cells(out, _settings(out), member)[0] / "probes.npz", required=("before_tones", "after_tones")
-        )
+    for member, row in zip(settings.members, found["rows"], strict=True):
+        cell = _cells(out, settings, member)[0]
+        probes = run_folder.read_arrays(cell / "probes.npz", required=("before_tones", "after_tones"))
         caption = f"{row['frontend']}: answers to pure tones and to noise, before training and after (seed 0, fold 0)."
         figures.append(
             sections.picture(
@@ -157,10 +155,6 @@ def _settings(out: Path) -> AblationConfig:
 
     path = out / "config.json"
     return config.from_json(path.read_text(encoding="utf-8"), where=path, build=AblationConfig)
-
-
-def _members(out: Path) -> tuple[Member, ...]:
-    return _settings(out).members
 
 
 def _subtitle(found: dict[str, Any]) -> str:

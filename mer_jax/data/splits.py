@@ -18,6 +18,8 @@ from mer_jax._shapes import Int
 from mer_jax.checks import DataError
 from mer_jax.data.catalog import PARTS, Catalog
 
+FOLDS = 10
+"""Of the protocol."""
 VALIDATION_FOLDS = 8
 
 
@@ -35,7 +37,7 @@ def grouped_split(
     groups: Sequence[str],
     *,
     fold: int = 0,
-    folds: int = 10,
+    folds: int = FOLDS,
     seed: int = 0,
     classes: Sequence[str] = (),
 ) -> Split:
@@ -81,7 +83,7 @@ def grouped_split(
     return split
 
 
-def split_of(catalog: Catalog, name: str, *, fold: int = 0, folds: int = 10, seed: int = 0) -> Split:
+def split_of(catalog: Catalog, name: str, *, fold: int = 0, folds: int = FOLDS, seed: int = 0) -> Split:
     """Divide a catalog in the way that ``name`` says: "grouped", "hash", or the name of a published split.
 
     Args:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mer_jax import checks
-from mer_jax.evaluation import repeated, statistics, text_table
+from mer_jax.evaluation import repeated, run_facts, statistics, text_table
 
 
 def compare(first: str | Path, second: str | Path) -> dict[str, Any]:
@@ -24,7 +24,11 @@ def compare(first: str | Path, second: str | Path) -> dict[str, Any]:
     Raises:
         DataError: the two are not of the same task and clips.
     """
-    a, b = repeated.read(first), repeated.read(second)
+    return compare_repeats(repeated.read(first), repeated.read(second))
+
+
+def compare_repeats(a: repeated.Repeats, b: repeated.Repeats) -> dict[str, Any]:
+    """:func:`compare`, of runs that were read already."""
     _check_same(a, b)
     metrics = tuple(metric for metric in repeated.METRICS[a.kind] if metric != "ece")
     pairs = list(zip(a.splits, b.splits, strict=True))
@@ -62,8 +66,8 @@ def table(found: dict[str, Any], first: str, second: str) -> str:
         rows.append(
             [
                 metric,
-                _number(one["first"]),
-                _number(one["second"]),
+                run_facts.number(one["first"]),
+                run_facts.number(one["second"]),
                 _signed(one["difference"]),
                 "" if boot is None else f"{_signed(boot['interval'][0])} to {_signed(boot['interval'][1])}",
                 "" if boot is None else f"{boot['p']:.3g}",
@@ -80,10 +84,6 @@ def table(found: dict[str, Any], first: str, second: str) -> str:
     if "mcnemar_p" in found:
         lines.append(f"McNemar's exact test of accuracy, clips as independent: p = {found['mcnemar_p']:.3g}")
     return "\n".join(lines)
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.3f}"
 
 
 def _signed(value: float | None) -> str:

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from mer_jax import checks
-from mer_jax.evaluation import run_folder, scores, statistics, target_scores
-from mer_jax.evaluation.bootstrap import METRICS as BOOTSTRAPPED
+from mer_jax.evaluation import bootstrap, run_folder, scores, statistics, target_scores
 from mer_jax.evaluation.bootstrap import Predictions
 from mer_jax.evaluation.run_folder import Run
 
+FOLDER = "crossval"
+"""Of the splits of a cross-validated run, below its folder."""
 FILE_NAME = "crossval.json"
 METRICS = {
     "classes": ("accuracy", "macro_f1", "mcc", "auc", "pr_auc", "brier", "ece"),
@@ -92,7 +93,7 @@ def read(path: str | Path) -> Repeats:
         DataError: it is neither, a file is damaged, or runs do not belong together.
     """
     path = Path(path)
-    folder = path / "crossval" if (path / "crossval" / FILE_NAME).is_file() else path
+    folder = path / FOLDER if (path / FOLDER / FILE_NAME).is_file() else path
     if (folder / FILE_NAME).is_file():
         listed = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))["runs"]
         return read_runs([folder / name for name in listed], folder)
@@ -144,13 +145,17 @@ def summarise(paths: Sequence[Path], *, folder: Path) -> dict[str, Any]:
         ``runs`` (folders), ``scores`` (pooled, mean over seeds), ``intervals`` (bootstrap over groups), ``over_splits`` (mean,
         corrected t interval over folds and seeds), ``splits`` (fold, seed, scores).
     """
-    repeats = read_runs(paths, folder)
+    return summary(read_runs(paths, folder), [path.relative_to(folder).as_posix() for path in paths])
+
+
+def summary(repeats: Repeats, names: Sequence[str]) -> dict[str, Any]:
+    """:func:`summarise`, of runs that were read already, called ``names`` in the file."""
     metrics = METRICS[repeats.kind]
     parts = repeats.pooled()
     found = [repeats.score(part.truth, part.outputs) for part in parts]
     each = [repeats.score(split.truth, split.outputs) for split in repeats.splits]
     return {
-        "runs": [path.relative_to(folder).as_posix() for path in paths],
+        "runs": list(names),
         "seeds": list(repeats.seeds),
         "num_clips": len(parts[0].ids),
         "num_groups": len(np.unique(parts[0].groups)),
@@ -173,32 +178,18 @@ def _intervals(repeats: Repeats, parts: list[Split]) -> dict[str, list[float] | 
     if len(np.unique(parts[0].groups)) < 2:
         return dict.fromkeys(metrics)
     drawn = replicates(repeats, parts, metrics)
-    out: dict[str, list[float] | None] = {}
-    for metric in metrics:
-        values = drawn.get(metric, np.zeros(0))
-        defined = values[~np.isnan(values)]
-        out[metric] = np.percentile(defined, [2.5, 97.5]).tolist() if len(defined) else None
-    return out
+    return {metric: statistics.percentiles(drawn.get(metric, np.zeros(0))) for metric in metrics}
 
 
 def replicates(repeats: Repeats, parts: list[Split], metrics: Sequence[str]) -> dict[str, np.ndarray]:
     """Scores of resamples of groups, the same draws for all that have the same groups; mean over seeds."""
     if repeats.kind == "classes":
-        from mer_jax.evaluation import bootstrap
-
-        known = [metric for metric in metrics if metric in BOOTSTRAPPED]
+        known = [metric for metric in metrics if metric in bootstrap.METRICS]
         of_seeds = [Predictions(part.truth, part.outputs, part.groups) for part in parts]
         return bootstrap.replicates(of_seeds, metrics=known, num_resamples=_RESAMPLES)
-    names = np.unique(np.concatenate([part.groups for part in parts]))
-    rng = np.random.default_rng(0)
-    draws = rng.integers(0, len(names), size=(_RESAMPLES, len(names)))
-    rows = [[np.flatnonzero(part.groups == name) for name in names] for part in parts]
     found: dict[str, list[float]] = {metric: [] for metric in metrics}
-    for drawn in draws:
-        of_parts = []
-        for part, of_group in zip(parts, rows, strict=True):
-            taken = np.concatenate([of_group[k] for k in drawn])
-            of_parts.append(repeats.score(part.truth[taken], part.outputs[taken]))
+    for rows in bootstrap.resamples([part.groups for part in parts], num_resamples=_RESAMPLES):
+        of_parts = [repeats.score(p.truth[r], p.outputs[r]) for p, r in zip(parts, rows, strict=True)]
         for metric in metrics:
             value = mean([one[metric] for one in of_parts])
             found[metric].append(np.nan if value is None else value)

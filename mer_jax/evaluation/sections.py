@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mer_jax.evaluation import confusion_plots, html, plots, run_facts, scores
+from mer_jax.evaluation import confusion_plots, html, plots, run_facts, scores, target_report
 from mer_jax.evaluation.html import element
 from mer_jax.evaluation.run_folder import Run
 from mer_jax.evaluation.run_sections import RunSections
@@ -59,7 +59,7 @@ class Sections(RunSections):
         found = self.run.scores["test"].get("valence_arousal")
         if found is None:
             return
-        names = {"pearson_r": "Pearson r", "r2": "R²", "ccc": "Concordance", "rmse": "RMSE"}
+        names = {key: name for key, (name, _, _) in target_report.NUMBERS.items()}
         rows = [
             [target, *(run_facts.number(scored[key]) for key in names)]
             for target, scored in found["per_target"].items()

@@ -79,7 +79,7 @@ def bootstrap_intervals(
     found = bootstrap.replicates(parts, num_resamples=num_resamples, seed=seed)
     num_groups = _num_groups(parts)
     return {
-        **{name: _percentiles(values, level) if num_groups > 1 else None for name, values in found.items()},
+        **{name: percentiles(values, level) if num_groups > 1 else None for name, values in found.items()},
         "level": level,
         "num_resamples": num_resamples,
         "num_groups": num_groups,
@@ -219,7 +219,7 @@ def difference(
         drawn: the difference in each resample; NaN where it is undefined.
         level: share of the resamples that lie inside the interval.
     """
-    span = _percentiles(drawn, level)
+    span = percentiles(drawn, level)
     if span is None or np.isnan(value):
         return None
     drawn = drawn[~np.isnan(drawn)]
@@ -227,7 +227,8 @@ def difference(
     return Difference(value, span[0], span[1], min(1.0, 2 * (smaller + 1) / (len(drawn) + 1)))
 
 
-def _percentiles(values: np.ndarray, level: float) -> list[float] | None:
+def percentiles(values: Float[np.ndarray, " resamples"], level: float = 0.95) -> list[float] | None:
+    """[low, high] between which the share ``level`` of what is not NaN lies; None where nothing is."""
     values = values[~np.isnan(values)]
     if values.size == 0:
         return None

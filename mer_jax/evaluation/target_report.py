@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from mer_jax.evaluation import html, run_facts, target_scores
+from mer_jax.evaluation import bootstrap, html, run_facts, statistics, target_scores
 from mer_jax.evaluation.canvas import LIGHT, Theme, add_legend, empty_figure, plain, style, to_png
 from mer_jax.evaluation.run_folder import TargetRun
 from mer_jax.evaluation.run_sections import RunSections
 
 # Key -> (name, axis label, value that guessing gives), in the order of the page.
-_NUMBERS = {
+NUMBERS = {
     "pearson_r": ("Pearson r", "Pearson r (−1–1)", 0.0),
     "r2": ("R²", "R² (at most 1)", 0.0),
     "ccc": ("Concordance", "Concordance (−1–1)", 0.0),
@@ -44,20 +44,13 @@ def subtitle(run: TargetRun) -> str:
 
 def interval(run: TargetRun, *, seed: int = 0, level: float = 0.95) -> list[float] | None:
     """Percentile bootstrap interval of :func:`headline_score`, resampling groups; None where it cannot be told."""
-    names, group = np.unique(run.groups, return_inverse=True)
-    if len(names) < 2:
+    if len(np.unique(run.groups)) < 2:
         return None
-    rng = np.random.default_rng(seed)
-    rows_of = [np.flatnonzero(group == k) for k in range(len(names))]
     found = []
-    for _ in range(_RESAMPLES):
-        rows = np.concatenate([rows_of[k] for k in rng.integers(0, len(names), len(names))])
+    for (rows,) in bootstrap.resamples([run.groups], num_resamples=_RESAMPLES, seed=seed):
         value = _score(run, run.targets[rows], run.predictions[rows])[headline_score(run)]
-        if value is not None:
-            found.append(value)
-    if not found:
-        return None
-    return np.percentile(found, [50 * (1 - level), 50 * (1 + level)]).tolist()
+        found.append(np.nan if value is None else value)
+    return statistics.percentiles(np.array(found), level)
 
 
 def _score(run: TargetRun, targets: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
@@ -69,7 +62,7 @@ def _score(run: TargetRun, targets: np.ndarray, predictions: np.ndarray) -> dict
 def score_rows(run: TargetRun, span: Sequence[float] | None) -> list[list[str]]:
     """Rows of name, validation, test, interval."""
     rows = []
-    for key, (name, _, _) in (_TAGS if run.task == "tags" else _NUMBERS).items():
+    for key, (name, _, _) in (_TAGS if run.task == "tags" else NUMBERS).items():
         mean = _MEAN_KEYS.get(key, key)
         values = [run_facts.number(run.scores.get(part, {}).get(mean)) for part in ("validation", "test")]
         shown = f"{span[0]:.3f}–{span[1]:.3f}" if span and key == headline_score(run) else ""
@@ -79,7 +72,7 @@ def score_rows(run: TargetRun, span: Sequence[float] | None) -> list[list[str]]:
 
 def target_rows(run: TargetRun) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the scores of each target on the test part."""
-    shown = _TAGS if run.task == "tags" else _NUMBERS
+    shown = _TAGS if run.task == "tags" else NUMBERS
     header = ["Tag" if run.task == "tags" else "Target", *(name for name, _, _ in shown.values())]
     rows = [
         [name, *(run_facts.number(run.scores["test"]["per_target"][name][key]) for key in shown)]
@@ -127,7 +120,7 @@ class TargetSections(RunSections):
 
     def curves(self) -> None:
         """Loss and scores by epoch."""
-        shown = _TAGS if self.run.task == "tags" else _NUMBERS
+        shown = _TAGS if self.run.task == "tags" else NUMBERS
         self.training({"loss": ("Loss", "Loss", None)} | {_MEAN_KEYS.get(k, k): v for k, v in shown.items()})
 
     def scatter(self) -> None:

@@ -6,11 +6,8 @@ from pathlib import Path
 
 from mer_jax import checks, config
 from mer_jax.config import ExperimentConfig
-from mer_jax.evaluation import repeated, text_table
+from mer_jax.evaluation import repeated, run_facts, text_table
 from mer_jax.experiment import folder, running
-
-FOLDER = "crossval"
-"""Below the run whose configuration is repeated."""
 
 
 def cross_validate(run: str | Path, *, folds: int = 10, seeds: int = 1, progress: bool = True) -> Path:
@@ -40,7 +37,7 @@ def cross_validate(run: str | Path, *, folds: int = 10, seeds: int = 1, progress
             run, "has no config.json", expected="a run folder written by mer-jax train"
         )
     settings = config.from_json(path.read_text(encoding="utf-8"), where=path)
-    out = Path(run) / FOLDER
+    out = Path(run) / repeated.FOLDER
     finished = []
     kept: running.Kept = {}
     for seed in range(seeds):
@@ -77,7 +74,7 @@ def describe(out: Path) -> str:
         rows.append(
             [
                 metric,
-                "undefined" if value is None else f"{value:.3f}",
+                run_facts.number(value),
                 "" if span is None else f"{span[0]:.3f} to {span[1]:.3f}",
                 "" if over is None else f"{over['mean']:.3f}, {over['low']:.3f} to {over['high']:.3f}",
             ]

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from mer_jax import checks
 from mer_jax.config import ExperimentConfig, FrontendConfig
+from mer_jax.data.splits import FOLDS
+from mer_jax.evaluation.study_folder import Split
 from mer_jax.models.dense import DenseConfig
 from mer_jax.models.recurrent import RecurrentConfig
 from mer_jax.models.vgg19 import VGG19Config
@@ -14,9 +16,6 @@ from mer_jax.study.cells import Cell
 from mer_jax.training.augmentation import AugmentationConfig
 from mer_jax.training.loop import TrainingConfig
 from mer_jax.training.optimizer import OptimizerConfig
-
-FOLDS = 10
-"""Into how many folds the protocol cuts the data."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,9 +80,6 @@ class StudyConfig:
 
     def of_cell(self, cell: Cell, *, fold: int = 0, seed: int = 0) -> ExperimentConfig:
         """The configuration of one cell on one split."""
-        # Not at the top: it brings scikit-learn, which showing a help text need not wait for.
-        from mer_jax.evaluation.study_folder import Split
-
         recurrent = self.recurrent
         if cell.architecture is not None:
             recurrent = dataclasses.replace(recurrent, architecture=cell.architecture)

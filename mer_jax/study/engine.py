@@ -20,7 +20,7 @@ from mer_jax.experiment import building, caching, facts, fitting, folder, inputs
 from mer_jax.experiment.caching import FeatureArray
 from mer_jax.models.vgg19 import VGG19Base, parameter_counts
 from mer_jax.study.cells import Cell
-from mer_jax.study.config import FOLDS, StudyConfig
+from mer_jax.study.config import StudyConfig
 from mer_jax.study.progress import Progress
 
 RESULT = "result.json"
@@ -113,7 +113,7 @@ def _base(settings: StudyConfig) -> VGG19Base | None:
 
 
 def _split(settings: StudyConfig, catalog: Catalog, *, fold: int, seed: int) -> splits.Split:
-    return splits.split_of(catalog, settings.split, fold=fold, folds=FOLDS, seed=seed)
+    return splits.split_of(catalog, settings.split, fold=fold, seed=seed)
 
 
 def _features(
