@@ -7,8 +7,9 @@ from flax import nnx
 
 from mer_jax import checks
 from mer_jax._shapes import Array, Bool, Float, Int
-from mer_jax.frontends.base import Frontend, bins_last
+from mer_jax.frontends.base import bins_last
 from mer_jax.frontends.learnable import Trainable, about, parameter
+from mer_jax.frontends.spectrogram import LinearSpectrum
 from mer_jax.signal.platform import per_clip
 from mer_jax.signal.precision import widen
 from mer_jax.signal.spectra import magnitude_power
@@ -18,7 +19,7 @@ _LENGTH_FACTOR = 4.0
 _HOP_FACTOR = 1.5
 
 
-class DSTFT(Frontend):
+class DSTFT(LinearSpectrum):
     """Magnitudes ``|sum_n w(n - t h) y[n] exp(-2 pi i k n / n_fft)|^power``, differentiable in window length and hop ``h``.
 
     ``w(x) = (1 + cos(2 pi x / L)) / 2`` for ``|x| <= L / 2`` is a Hann window of ``L`` samples, a real number from a quarter of
@@ -46,7 +47,6 @@ class DSTFT(Frontend):
     """
 
     parts = ("window_length", "hop")
-    colour_map = "inferno"
 
     def __init__(
         self,
@@ -60,19 +60,12 @@ class DSTFT(Frontend):
         rngs: nnx.Rngs | None = None,
     ) -> None:
         del rngs
-        checks.positive_int("n_fft", n_fft)
+        super().__init__(sr=sr, n_fft=n_fft, hop_length=hop_length, power=power, trainable=trainable)
         win_length = n_fft if win_length is None else win_length
         checks.positive_int("win_length", win_length, minimum=4)
         if win_length > n_fft:
             raise checks.ArgumentError("win_length", f"is {win_length}", expected=f"at most n_fft={n_fft}")
-        checks.positive("power", power)
-        names = tuple(f"{k * sr / n_fft:.1f}_hz" for k in range(1 + n_fft // 2))
-        super().__init__(sr=sr, hop_length=hop_length, feature_names=names, trainable=trainable)
-        self.n_fft = n_fft
         self.win_length = win_length
-        self.power = power
-        self.unit = {1.0: "magnitude", 2.0: "power"}.get(power, "")
-        self.picture_scale = {1.0: "magnitude", 2.0: "power"}.get(power, "range")
         self.length = parameter(np.zeros(()), learnt="window_length" in self.trainable)
         self.hop = parameter(np.zeros(()), learnt="hop" in self.trainable)
 
@@ -85,10 +78,6 @@ class DSTFT(Frontend):
     def hop_samples(self) -> Float[Array, ""]:
         """The hop now, samples."""
         return about(self.hop[...], float(self.hop_length), _HOP_FACTOR)
-
-    def bins(self) -> tuple[str, np.ndarray]:
-        """Frequencies of the bins."""
-        return "Frequency (Hz)", np.arange(1 + self.n_fft // 2) * self.sr / self.n_fft
 
     def frame_mask(self, lengths: Int[Array, " batch"], num_samples: int) -> Bool[Array, "batch frames"]:
         """True where a frame's centre, by the hop now, lies inside the valid samples; the first frame always counts."""

@@ -3,16 +3,15 @@
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from mer_jax import checks
 from mer_jax.frontends.energy_bank import EnergyBank
-from mer_jax.frontends.learnable import Trainable, about, between, free_of, parameter
+from mer_jax.frontends.learnable import about, between, free_of, parameter
 from mer_jax.signal import framing
 from mer_jax.signal.correlation import correlator
 from mer_jax.signal.platform import per_clip
@@ -50,17 +49,11 @@ class EfficientLEAF(EnergyBank):
     normalisation) is left to the network and the standardisation of features.
 
     Args:
-        sr: sampling rate, Hz.
-        n_filters: how many filters.
-        hop_length: samples from one frame to the next.
-        fmin_hz: where the lowest of the mel-spaced bands begins that filters start from.
-        fmax_hz: where the highest ends; None is half the sampling rate.
         groups: how many groups, at most ``n_filters``.
         window_factor: length of a kernel in deviations.
         stride_factor: how much longer strides are than the period of the Nyquist rate of the highest centre.
         compression: ``log1p`` as published, ``pcen`` or ``log``.
-        trainable: which of ``filters``, ``pooling`` and ``compression`` are learnt; all of them unless told otherwise.
-        rngs: unused; taken so that all front-ends are built alike.
+        **bank: arguments of :class:`mer_jax.frontends.energy_bank.EnergyBank`.
 
     Raises:
         mer_jax.checks.ArgumentError: a size that is not a positive integer, bands that do not lie in 0..sr/2, an unknown
@@ -76,38 +69,24 @@ class EfficientLEAF(EnergyBank):
     def __init__(
         self,
         *,
-        sr: int = 22050,
-        n_filters: int = 40,
-        hop_length: int = 512,
-        fmin_hz: float = 60.0,
-        fmax_hz: float | None = None,
         groups: int = 8,
         window_factor: float = 6.0,
         stride_factor: float = 16.0,
         compression: str = "log1p",
-        trainable: Trainable = True,
-        rngs: nnx.Rngs | None = None,
+        **bank: Any,
     ) -> None:
-        del rngs
         checks.positive_int("groups", groups)
         checks.positive("window_factor", window_factor)
         checks.positive("stride_factor", stride_factor)
-        super().__init__(
-            sr=sr,
-            n_filters=n_filters,
-            hop_length=hop_length,
-            fmin_hz=fmin_hz,
-            fmax_hz=fmax_hz,
-            compression=compression,
-            trainable=trainable,
-        )
+        super().__init__(compression=compression, **bank)
+        n_filters = self.num_features
         if groups > n_filters:
             raise checks.ArgumentError("groups", f"is {groups}", expected=f"at most n_filters={n_filters}")
         self.groups = groups
         self.window_factor = window_factor
         self.stride_factor = stride_factor
         bands, learnt = self.start(), "filters" in self.trainable
-        self.centre = parameter(free_of(bands.centre, 0.0, sr / 2), learnt=learnt)
+        self.centre = parameter(free_of(bands.centre, 0.0, self.sr / 2), learnt=learnt)
         self.deviation = parameter(np.zeros(n_filters), learnt=learnt)
         self.pooling = parameter(np.zeros(n_filters), learnt="pooling" in self.trainable)
 

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
 from mer_jax import checks
 from mer_jax.frontends.base import Frontend, bins_last
@@ -31,7 +32,8 @@ class EnergyBank(Frontend):
         fmin_hz: where the lowest of the mel-spaced bands begins that filters start from.
         fmax_hz: where the highest ends; None is half the sampling rate.
         compression: ``pcen``, ``log`` (natural logarithm) or ``log1p``, ``log(1 + 1e5 E)`` at the start.
-        trainable: which of :attr:`parts` are learnt.
+        trainable: which of :attr:`parts` are learnt; all of them unless told otherwise.
+        rngs: unused; taken so that all front-ends are built alike.
 
     Raises:
         mer_jax.checks.ArgumentError: a size that is not a positive integer, bands that do not lie in 0..sr/2, an unknown
@@ -44,14 +46,16 @@ class EnergyBank(Frontend):
     def __init__(
         self,
         *,
-        sr: int,
-        n_filters: int,
-        hop_length: int,
-        fmin_hz: float,
-        fmax_hz: float | None,
+        sr: int = 22050,
+        n_filters: int = 40,
+        hop_length: int = 512,
+        fmin_hz: float = 60.0,
+        fmax_hz: float | None = None,
         compression: str,
-        trainable: Trainable,
+        trainable: Trainable = True,
+        rngs: nnx.Rngs | None = None,
     ) -> None:
+        del rngs
         checks.positive_int("n_filters", n_filters)
         checks.one_of("compression", compression, COMPRESSIONS)
         names = tuple(f"filter_{k}" for k in range(n_filters))
@@ -101,7 +105,7 @@ class FilteredBank(EnergyBank):
 
     symmetric = True
 
-    def __init__(self, *, window_s: float, **bank: Any) -> None:
+    def __init__(self, *, window_s: float = 0.025, **bank: Any) -> None:
         checks.positive("window_s", window_s)
         super().__init__(**bank)
         self.taps = odd_taps(window_s, self.sr)

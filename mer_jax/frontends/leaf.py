@@ -1,11 +1,12 @@
 """LEAF: Gabor filters, Gaussian low-pass filters and per-channel energy normalisation, all learnt."""
 
+from typing import Any
+
 import jax
 import numpy as np
-from flax import nnx
 
 from mer_jax.frontends.energy_bank import FilteredBank
-from mer_jax.frontends.learnable import Trainable, about, between, free_of, parameter
+from mer_jax.frontends.learnable import about, between, free_of, parameter
 from mer_jax.signal.wavelets import deviation_of_width, gabor, gaussian
 
 # Deviation of the low-pass filters, in hops: where it starts (as published: 80 samples for a hop of 160) and its limits.
@@ -29,15 +30,8 @@ class LEAF(FilteredBank):
     deviations, and sum to 1 (equation 4 of the paper), the floor of energies being scaled accordingly.
 
     Args:
-        sr: sampling rate, Hz.
-        n_filters: how many filters.
-        hop_length: samples from one frame to the next.
-        fmin_hz: where the lowest of the mel-spaced bands begins that filters start from.
-        fmax_hz: where the highest ends; None is half the sampling rate.
-        window_s: length of the Gabor filters, seconds.
         compression: ``pcen`` as published, ``log`` (natural logarithm) or ``log1p``.
-        trainable: which of ``filters``, ``pooling`` and ``compression`` are learnt; all of them unless told otherwise.
-        rngs: unused; taken so that all front-ends are built alike.
+        **bank: arguments of :class:`mer_jax.frontends.energy_bank.FilteredBank`: ``window_s`` and those of its base.
 
     Raises:
         mer_jax.checks.ArgumentError: a size that is not a positive integer, bands that do not lie in 0..sr/2, an unknown
@@ -50,34 +44,12 @@ class LEAF(FilteredBank):
 
     parts = ("filters", "pooling", "compression")
 
-    def __init__(
-        self,
-        *,
-        sr: int = 22050,
-        n_filters: int = 40,
-        hop_length: int = 512,
-        fmin_hz: float = 60.0,
-        fmax_hz: float | None = None,
-        window_s: float = 0.025,
-        compression: str = "pcen",
-        trainable: Trainable = True,
-        rngs: nnx.Rngs | None = None,
-    ) -> None:
-        del rngs
-        super().__init__(
-            sr=sr,
-            n_filters=n_filters,
-            hop_length=hop_length,
-            fmin_hz=fmin_hz,
-            fmax_hz=fmax_hz,
-            window_s=window_s,
-            compression=compression,
-            trainable=trainable,
-        )
+    def __init__(self, *, compression: str = "pcen", **bank: Any) -> None:
+        super().__init__(compression=compression, **bank)
         bands, learnt = self.start(), "filters" in self.trainable
-        self.centre = parameter(free_of(bands.centre, 0.0, sr / 2), learnt=learnt)
-        self.deviation = parameter(np.zeros(n_filters), learnt=learnt)
-        pooling = np.full(n_filters, free_of(_SMOOTHER_HOPS, *_SMOOTHER_LIMITS))
+        self.centre = parameter(free_of(bands.centre, 0.0, self.sr / 2), learnt=learnt)
+        self.deviation = parameter(np.zeros(self.num_features), learnt=learnt)
+        pooling = np.full(self.num_features, free_of(_SMOOTHER_HOPS, *_SMOOTHER_LIMITS))
         self.pooling = parameter(pooling, learnt="pooling" in self.trainable)
 
     @property

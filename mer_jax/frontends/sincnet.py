@@ -1,11 +1,12 @@
 """SincNet: band-pass filters of which only the cut-off frequencies are learnt."""
 
+from typing import Any
+
 import jax
 import numpy as np
-from flax import nnx
 
 from mer_jax.frontends.energy_bank import HannSmoothedBank
-from mer_jax.frontends.learnable import Trainable, between, free_of, parameter
+from mer_jax.frontends.learnable import between, free_of, parameter
 from mer_jax.signal.wavelets import band_pass
 
 
@@ -20,15 +21,8 @@ class SincNet(HannSmoothedBank):
     the filters is the energy a frame and a compression.
 
     Args:
-        sr: sampling rate, Hz.
-        n_filters: how many filters.
-        hop_length: samples from one frame to the next.
-        fmin_hz: where the lowest of the mel-spaced bands begins that filters start from.
-        fmax_hz: where the highest ends; None is half the sampling rate.
-        window_s: length of the filters, seconds.
         compression: ``log``, ``pcen`` or ``log1p``.
-        trainable: which of ``filters`` and ``compression`` are learnt; all of them unless told otherwise.
-        rngs: unused; taken so that all front-ends are built alike.
+        **bank: arguments of :class:`mer_jax.frontends.energy_bank.FilteredBank`: ``window_s`` and those of its base.
 
     Raises:
         mer_jax.checks.ArgumentError: a size that is not a positive integer, bands that do not lie in 0..sr/2, an unknown
@@ -38,35 +32,13 @@ class SincNet(HannSmoothedBank):
         Ravanelli and Bengio, *Speaker recognition from raw waveform with SincNet* (SLT 2018), equations 4 to 6.
     """
 
-    def __init__(
-        self,
-        *,
-        sr: int = 22050,
-        n_filters: int = 40,
-        hop_length: int = 512,
-        fmin_hz: float = 60.0,
-        fmax_hz: float | None = None,
-        window_s: float = 0.025,
-        compression: str = "log",
-        trainable: Trainable = True,
-        rngs: nnx.Rngs | None = None,
-    ) -> None:
-        del rngs
-        super().__init__(
-            sr=sr,
-            n_filters=n_filters,
-            hop_length=hop_length,
-            fmin_hz=fmin_hz,
-            fmax_hz=fmax_hz,
-            window_s=window_s,
-            compression=compression,
-            trainable=trainable,
-        )
+    def __init__(self, *, compression: str = "log", **bank: Any) -> None:
+        super().__init__(compression=compression, **bank)
         bands, learnt = self.start(), "filters" in self.trainable
         low_hz, high_hz = bands.centre - bands.half_widths / 2, bands.centre + bands.half_widths / 2
-        self.low = parameter(free_of(low_hz, 0.0, sr / 2), learnt=learnt)
+        self.low = parameter(free_of(low_hz, 0.0, self.sr / 2), learnt=learnt)
         # The share that the band takes of what lies above its lower edge.
-        share = (np.minimum(high_hz, sr / 2) - low_hz) / (sr / 2 - low_hz)
+        share = (np.minimum(high_hz, self.sr / 2) - low_hz) / (self.sr / 2 - low_hz)
         self.width = parameter(free_of(share, 0.0, 1.0), learnt=learnt)
 
     @property

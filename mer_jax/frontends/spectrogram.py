@@ -18,7 +18,38 @@ from mer_jax.signal.precision import widen
 from mer_jax.signal.spectra import magnitude_power
 
 
-class Spectrogram(Frontend):
+class LinearSpectrum(Frontend):
+    """What front-ends with a feature for each bin of a Fourier transform share: names, positions, unit, scale of a picture.
+
+    Args:
+        sr: sampling rate, Hz.
+        n_fft: samples a frame.
+        hop_length: samples from one frame to the next.
+        power: 1 for magnitudes, 2 for powers.
+        trainable: which parts are learnt.
+
+    Raises:
+        mer_jax.checks.ArgumentError: a size that is not a positive integer, a power that is not above 0, or an unknown part.
+    """
+
+    colour_map = "inferno"
+
+    def __init__(self, *, sr: int, n_fft: int, hop_length: int, power: float, trainable: Trainable) -> None:
+        checks.positive_int("n_fft", n_fft)
+        checks.positive("power", power)
+        names = tuple(f"{k * sr / n_fft:.1f}_hz" for k in range(1 + n_fft // 2))
+        super().__init__(sr=sr, hop_length=hop_length, feature_names=names, trainable=trainable)
+        self.n_fft = n_fft
+        self.power = power
+        self.unit = {1.0: "magnitude", 2.0: "power"}.get(power, "")
+        self.picture_scale = {1.0: "magnitude", 2.0: "power"}.get(power, "range")
+
+    def bins(self) -> tuple[str, np.ndarray]:
+        """Frequencies of the bins."""
+        return "Frequency (Hz)", np.arange(1 + self.n_fft // 2) * self.sr / self.n_fft
+
+
+class Spectrogram(LinearSpectrum):
     """Linear spectrogram ``|STFT|^power`` as :func:`mer_jax.signal.stft` computes it.
 
     Args:
@@ -38,7 +69,6 @@ class Spectrogram(Frontend):
 
     parts = ("window", "compression", "kernels")
     parts_on_request = ("kernels",)
-    colour_map = "inferno"
 
     def __init__(
         self,
@@ -52,23 +82,12 @@ class Spectrogram(Frontend):
         rngs: nnx.Rngs | None = None,
     ) -> None:
         del rngs
-        checks.positive_int("n_fft", n_fft)
-        checks.positive("power", power)
-        names = tuple(f"{k * sr / n_fft:.1f}_hz" for k in range(1 + n_fft // 2))
-        super().__init__(sr=sr, hop_length=hop_length, feature_names=names, trainable=trainable)
-        self.n_fft = n_fft
+        super().__init__(sr=sr, n_fft=n_fft, hop_length=hop_length, power=power, trainable=trainable)
         self.window = window
-        self.power = power
-        self.unit = {1.0: "magnitude", 2.0: "power"}.get(power, "")
-        self.picture_scale = {1.0: "magnitude", 2.0: "power"}.get(power, "range")
         if self.trainable:
             self.spectra = Spectra(n_fft=n_fft, hop_length=hop_length, window=window, parts=self.trainable)
         if "compression" in self.trainable:
             self.exponent = nnx.Param(jnp.zeros(self.num_features))
-
-    def bins(self) -> tuple[str, np.ndarray]:
-        """Frequencies of the bins."""
-        return "Frequency (Hz)", np.arange(1 + self.n_fft // 2) * self.sr / self.n_fft
 
     def features(self, waveforms: jax.Array) -> jax.Array:
         """(batch, frames, 1 + n_fft // 2)."""

@@ -1,13 +1,14 @@
 """Time-domain filterbanks: complex filters of which every sample is learnt."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jax import lax
 
 from mer_jax.frontends.energy_bank import HannSmoothedBank
-from mer_jax.frontends.learnable import Trainable, parameter
+from mer_jax.frontends.learnable import parameter
 from mer_jax.signal.wavelets import deviation_of_width, gabor
 
 
@@ -19,15 +20,8 @@ class TDFilterbank(HannSmoothedBank):
     offset ``e`` of each filter is (``compression``).
 
     Args:
-        sr: sampling rate, Hz.
-        n_filters: how many filters.
-        hop_length: samples from one frame to the next.
-        fmin_hz: where the lowest of the mel-spaced bands begins that filters start from.
-        fmax_hz: where the highest ends; None is half the sampling rate.
-        window_s: length of the filters, seconds.
         compression: ``log``, ``pcen`` or ``log1p``.
-        trainable: which of ``filters`` and ``compression`` are learnt; all of them unless told otherwise.
-        rngs: unused; taken so that all front-ends are built alike.
+        **bank: arguments of :class:`mer_jax.frontends.energy_bank.FilteredBank`: ``window_s`` and those of its base.
 
     Raises:
         mer_jax.checks.ArgumentError: a size that is not a positive integer, bands that do not lie in 0..sr/2, an unknown
@@ -40,35 +34,13 @@ class TDFilterbank(HannSmoothedBank):
 
     symmetric = False
 
-    def __init__(
-        self,
-        *,
-        sr: int = 22050,
-        n_filters: int = 40,
-        hop_length: int = 512,
-        fmin_hz: float = 60.0,
-        fmax_hz: float | None = None,
-        window_s: float = 0.025,
-        compression: str = "log",
-        trainable: Trainable = True,
-        rngs: nnx.Rngs | None = None,
-    ) -> None:
-        del rngs
-        super().__init__(
-            sr=sr,
-            n_filters=n_filters,
-            hop_length=hop_length,
-            fmin_hz=fmin_hz,
-            fmax_hz=fmax_hz,
-            window_s=window_s,
-            compression=compression,
-            trainable=trainable,
-        )
+    def __init__(self, *, compression: str = "log", **bank: Any) -> None:
+        super().__init__(compression=compression, **bank)
         begin = gabor(
             jnp.asarray(self.start().centre, jnp.float32),
             jnp.asarray(self._deviations, jnp.float32),
             self.taps,
-            sr=sr,
+            sr=self.sr,
         )
         begin = jnp.stack([begin.real, begin.imag]) / self._peaks[None]
         self.kernels = parameter(begin, learnt="filters" in self.trainable)
