@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -33,6 +33,28 @@ class ExcerptSource(Protocol):
 
 PARTS = ("train", "validation", "test")
 """Parts of a split."""
+
+
+Rating = TypeVar("Rating", float, np.ndarray)
+
+
+def scaled(rating: Rating, scale: tuple[float, float]) -> Rating:
+    """Map a rating, or an array of them, from ``scale`` = (lowest, highest) to [-1, 1]; :meth:`Catalog.native` undoes it.
+
+    >>> scaled(5.0, (1, 9)), scaled(0.75, (0, 1))
+    (0.0, 0.5)
+    """
+    low, high = scale
+    return 2 * (rating - low) / (high - low) - 1
+
+
+def numerical(name: str) -> tuple[float, str]:
+    """Sorting key of ids by which "2" comes before "10", and numbers before words.
+
+    >>> sorted(["10", "b", "2"], key=numerical)
+    ['2', '10', 'b']
+    """
+    return (int(name), "") if name.isdecimal() else (float("inf"), name)
 
 
 @dataclass(frozen=True)

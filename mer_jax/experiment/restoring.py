@@ -11,6 +11,7 @@ import numpy as np
 
 from mer_jax import checks, config
 from mer_jax.config import ExperimentConfig
+from mer_jax.data.catalog import scaled
 from mer_jax.experiment import building, caching, facts, inputs, targets
 from mer_jax.models import EmotionModel
 from mer_jax.models.vgg19 import VGG19
@@ -44,8 +45,7 @@ class TrainedRun:
 
     def scaled(self, ratings: np.ndarray) -> np.ndarray:
         """Ratings on the scale of the listeners, mapped to -1..1."""
-        low, high = self.rating_range or (-1.0, 1.0)
-        return (ratings - low) * (2 / (high - low)) - 1
+        return scaled(ratings, self.rating_range or (-1.0, 1.0))
 
 
 def restore(path: str | Path) -> TrainedRun:

@@ -6,6 +6,7 @@ from mer_jax.data.audit.findings import Finding, Log, Severity
 from mer_jax.data.audit.listening import Heard
 from mer_jax.data.audit.names import Rows, plain_ids
 from mer_jax.data.audit.pairing import Match, is_comparable
+from mer_jax.data.catalog import numerical
 
 
 def shared_ids(rows: Rows) -> dict[str, tuple[int, int]]:
@@ -81,5 +82,5 @@ def _report(
 
 def _range(ids: Iterable[str]) -> str:
     """The lowest and the highest, as numbers where they are."""
-    ordered = sorted(ids, key=lambda id_: (not id_.isdecimal(), int(id_) if id_.isdecimal() else 0, id_))
+    ordered = sorted(ids, key=numerical)
     return f"{ordered[0]} to {ordered[-1]}" if len(ordered) > 1 else ordered[0]

@@ -14,8 +14,8 @@ from mer_jax.checks import ConfigError, DataError
 from mer_jax.data import files
 from mer_jax.data.builders.archive import Archive
 from mer_jax.data.builders.base import ClipBuilder
-from mer_jax.data.builders.ratings import Series, scaled
-from mer_jax.data.catalog import Catalog, Dynamic
+from mer_jax.data.builders.ratings import Series
+from mer_jax.data.catalog import Catalog, Dynamic, numerical, scaled
 
 _SHOWN = 5
 
@@ -228,8 +228,3 @@ class FetchedBuilder(ClipBuilder):
             },
             extra={name: tuple(clip.extra[name] for clip in clips) for name in clips[0].extra},  # type: ignore[misc]
         )
-
-
-def numerical(name: str) -> tuple[float, str]:
-    """Sorting key by which "2" comes before "10", and numbers before words."""
-    return (int(name), "") if name.isdecimal() else (float("inf"), name)

@@ -9,8 +9,9 @@ import numpy as np
 from mer_jax.checks import DataError
 from mer_jax.data.builders.archive import Archive
 from mer_jax.data.builders.fetched import About, Clip, FetchedBuilder
-from mer_jax.data.builders.ratings import QUADRANTS, Series, quadrant, scaled, series
+from mer_jax.data.builders.ratings import QUADRANTS, Series, quadrant, series
 from mer_jax.data.builders.tables import read_table
+from mer_jax.data.catalog import scaled
 from mer_jax.data.splits import normalised_group
 
 _CHORUSES = 794

@@ -17,16 +17,6 @@ Series = tuple[float, Float[np.ndarray, "times 2"]]
 """Seconds from the start of a clip to its first rating, and valence and arousal from there on."""
 
 
-def scaled(rating: float, scale: tuple[float, float]) -> float:
-    """Map a rating from ``scale`` = (lowest, highest) to [-1, 1].
-
-    >>> scaled(5.0, (1, 9)), scaled(0.75, (0, 1))
-    (0.0, 0.5)
-    """
-    low, high = scale
-    return 2 * (rating - low) / (high - low) - 1
-
-
 def quadrant(valence: float, arousal: float, scale: tuple[float, float]) -> str:
     """The quadrant of a rating; the centre of the scale itself counts as low (common, but not universal).
 
