@@ -22,7 +22,7 @@ from mer_jax import checks
 from mer_jax.data.atomic import atomic_path
 from mer_jax.data.splits import FOLDS, grouped_split
 from mer_jax.evaluation import scores, statistics
-from mer_jax.evaluation.bootstrap import Predictions
+from mer_jax.evaluation.bootstrap import Predictions, resamples
 from mer_jax.machine import describe_machine, describe_versions, load_average
 
 RESAMPLES = 2000
@@ -95,7 +95,7 @@ def evaluate(clips: Clips) -> tuple[dict[str, Any], Runs]:
     found, choices = zip(*(cross_validate(clips, seed) for seed in SEEDS), strict=True)
     runs: Runs = {name: [of_seed[name] for of_seed in found] for name in found[0]}
     seconds = time.perf_counter() - started
-    describe = _classification if is_labels(clips.goals) else _regression
+    describe = classification if is_labels(clips.goals) else _regression
     result = {
         "data": clips.name,
         "feature_set": clips.feature_set,
@@ -112,7 +112,8 @@ def evaluate(clips: Clips) -> tuple[dict[str, Any], Runs]:
     return result, runs
 
 
-def _classification(clips: Clips, run: list[np.ndarray]) -> dict[str, Any]:
+def classification(clips: Clips, run: list[np.ndarray]) -> dict[str, Any]:
+    """Scores of class probabilities, mean over seeds and each, with intervals over groups."""
     found = [scores.compute(clips.goals, one, QUADRANTS) for one in run]
     names = ("accuracy", "macro_f1", "mcc", "auc", "brier", "ece")
     return {
@@ -129,7 +130,11 @@ def _regression(clips: Clips, run: list[np.ndarray]) -> dict[str, Any]:
     return {
         "mean": {"pearson_r": float(each.mean())},
         "seeds": [{"pearson_r": score(clips.goals, one)} for one in run],
-        "interval": {"pearson_r": interval, "num_resamples": RESAMPLES, "num_groups": len(clips.goals)},
+        "interval": {
+            "pearson_r": interval,
+            "num_resamples": RESAMPLES,
+            "num_groups": len(np.unique(clips.groups)),
+        },
         "targets": dict(zip(EMOTIONS, each.tolist(), strict=True)),
     }
 
@@ -161,10 +166,9 @@ def _parts(clips: Clips, run: list[np.ndarray]) -> list[Predictions]:
 
 
 def _resampled(clips: Clips, run: list[np.ndarray]) -> np.ndarray:
-    """Mean correlation in each of the same resamples of tracks (a track is a group of its own)."""
-    rng = np.random.default_rng(0)
-    rows = rng.integers(len(clips.goals), size=(RESAMPLES, len(clips.goals)))
-    return np.array([np.mean([score(clips.goals[drawn], one[drawn]) for one in run]) for drawn in rows])
+    """Mean correlation in each of the same resamples of recordings."""
+    drawn = resamples([clips.groups], num_resamples=RESAMPLES)
+    return np.array([np.mean([score(clips.goals[rows], one[rows]) for one in run]) for (rows,) in drawn])
 
 
 def show(result: dict[str, Any]) -> None:

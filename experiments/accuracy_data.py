@@ -13,6 +13,7 @@ from emopia_manifest import song_and_quadrant
 from flax import nnx
 
 from mer_jax import audio, checks, features
+from mer_jax.data.builders.emotify import GENRES, SAME_RECORDING
 
 SR, BATCH = 22050, 16
 QUADRANTS = ("Q1", "Q2", "Q3", "Q4")
@@ -20,8 +21,6 @@ EMOTIONS = (
     *("amazement", "solemnity", "tenderness", "nostalgia", "calmness"),
     *("power", "joyful_activation", "tension", "sadness"),
 )
-# Emotify numbers its tracks through: the file number starts again in each genre.
-GENRES = {"classical": 0, "rock": 100, "electronic": 200, "pop": 300}
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,7 @@ class Clips:
     Attributes:
         name: of the data set.
         feature_set: what the vectors are, by name.
+        ids: (clips,) names of the files, without what follows the dot.
         vectors: (clips, features).
         feature_names: of the columns.
         goals: (clips,) classes, or (clips, targets) numbers.
@@ -41,6 +41,7 @@ class Clips:
 
     name: str
     feature_set: str
+    ids: tuple[str, ...]
     vectors: np.ndarray
     feature_names: tuple[str, ...]
     goals: np.ndarray
@@ -58,17 +59,18 @@ def emopia(folder: Path, feature_set: str) -> Clips:
 
 
 def emotify(folder: Path, feature_set: str) -> Clips:
-    """Tracks, mean votes and genres of Emotify."""
+    """Tracks, mean votes and genres of Emotify; a recording that stands there twice is one group."""
     votes: dict[int, list[list[float]]] = defaultdict(list)
     with open(folder / "data.csv", newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file, skipinitialspace=True):
             votes[int(row["track id"])].append([float(row[emotion]) for emotion in EMOTIONS])
     files = _audio_files(folder)
     genres, numbers = zip(*(path.stem.split("_") for path in files), strict=True)
-    ids = [GENRES[genre] + int(number) for genre, number in zip(genres, numbers, strict=True)]
+    # Tracks are numbered through, a hundred a genre; the file number starts again in each.
+    ids = [100 * GENRES.index(genre) + int(number) for genre, number in zip(genres, numbers, strict=True)]
     targets = np.array([np.mean(votes[track], axis=0) for track in ids])
-    tracks = np.array([path.stem for path in files])
-    return _clips("Emotify", feature_set, files, 30.0, targets, np.array(genres), tracks)
+    recordings = np.array([f"track {SAME_RECORDING.get(track, track)}" for track in ids])
+    return _clips("Emotify", feature_set, files, 30.0, targets, np.array(genres), recordings)
 
 
 def _audio_files(folder: Path) -> list[Path]:
@@ -102,6 +104,7 @@ def _clips(
         found.append(np.asarray(vectors, np.float64)[: len(files) - first])
     seconds = time.perf_counter() - started
     print(f"{name}, {feature_set}: {len(files)} clips, {summary.num_features} features, {seconds:.0f} s")
+    ids = tuple(path.stem for path in files)
     return Clips(
-        name, feature_set, np.concatenate(found), summary.feature_names, goals, strata, groups, seconds
+        name, feature_set, ids, np.concatenate(found), summary.feature_names, goals, strata, groups, seconds
     )

@@ -218,6 +218,20 @@ def test_emotify_in_one_folder(read, tmp_path):
     assert len(builder("emotify", folder).catalog(folder)) == 5
 
 
+def test_emotify_holds_recordings_twice(tmp_path):
+    """Tracks 54 and 80 are one recording, so one group."""
+    miniatures.emotify(tmp_path)
+    table, music = tmp_path / "data.csv", tmp_path / "emotifymusic" / "classical"
+    votes = table.read_text(encoding="utf-8").replace("\n1,", "\n54,").replace("\n2,", "\n80,")
+    table.write_text(votes, encoding="utf-8")
+    for before, after in ((1, 54), (2, 80)):
+        (music / f"{before}.mp3").rename(music / f"{after}.mp3")
+    catalog = builder("emotify", tmp_path).catalog(tmp_path)
+    groups = dict(zip(catalog.ids, catalog.groups, strict=True))
+    assert groups["54"] == groups["80"] == "track 54"
+    assert len(set(catalog.groups)) == 4
+
+
 def test_emopia(read):
     catalog = read("emopia")
     by_id = dict(zip(catalog.ids, catalog.groups, strict=True))

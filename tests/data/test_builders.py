@@ -220,6 +220,7 @@ def test_emotify_development_set(emotify_dir, tmp_path):
     result = prepare("emotify", tmp_path / "out", manual_dir=emotify_dir)
     assert (result.num_clips, result.refused) == (400, ())
     catalog = data.load(result.path)
+    assert len(set(catalog.groups)) == 395  # five recordings stand there twice
     # Overall rates, weighted by votes, as published with the votes.
     votes = np.array(catalog.extra["votes"])
     assert votes.sum() == 8407
