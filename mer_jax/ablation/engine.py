@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,8 @@ def _run_cell(
     why_not = running.why_not_cached(config, catalog, model)
     trained, loaders = running.inputs_of(config, catalog, split, model, cached=not why_not, kept=kept)
     measured = measured or _measure_step(trained, loaders["train"], config, task)
-    fitted = fitting.fit_and_score(trained, loaders, catalog, config, task, run_dir=None)
+    watch = _movement_from(at_start, model) if why_not and at_start else None
+    fitted = fitting.fit_and_score(trained, loaders, catalog, config, task, run_dir=None, watch=watch)
     moved = probes.movement(at_start, nnx.to_pure_dict(nnx.state(frontend, nnx.Param)))
     after = probes.probe(frontend) if moved else before
     answers = {"before": before, "after": after}
@@ -158,6 +159,16 @@ def _features_of(model: EmotionModel) -> Frontend:
     """The front-end itself, where a picture is drawn from it."""
     frontend = model.frontend
     return frontend.frontend if isinstance(frontend, Image) else frontend
+
+
+def _movement_from(at_start: Any, model: EmotionModel) -> Callable[[Any], Mapping[str, float]]:
+    """How far a front-end's parameters went from their start, told from the weights of the whole model."""
+
+    def movement(params: Any) -> Mapping[str, float]:
+        learnt = params["frontend"]
+        return probes.movement(at_start, learnt["frontend"] if isinstance(model.frontend, Image) else learnt)
+
+    return movement
 
 
 def _measure_step(model: EmotionModel, loader: Any, config: Any, task: Any) -> dict[str, Any]:

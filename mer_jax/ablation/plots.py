@@ -10,6 +10,7 @@ from mer_jax.evaluation.canvas import (
     WIDE_IN,
     Theme,
     add_legend,
+    class_colours,
     empty_figure,
     figure_and_axes,
     plain,
@@ -87,4 +88,24 @@ def responses(name: str, probes: Mapping[str, np.ndarray], *, theme: Theme = LIG
     panels[3].set_ylabel("mean of the features")
     panels[3].set_title("compression", fontsize=9, color=theme.ink)
     add_legend(panels[3], theme)
+    return to_png(figure)
+
+
+def movement(
+    name: str, epochs: Sequence[Mapping[str, Any]], *, theme: Theme = LIGHT, note: str = ""
+) -> bytes:
+    """How far each parameter was from its start after every epoch, relative to its size there."""
+    figure, axes = figure_and_axes(plain(short(name, 60)), theme, note, height_in=2.6)
+    for parameter, colour in class_colours(list(epochs[0]["watched"])).items():
+        axes.plot(
+            [record["epoch"] for record in epochs],
+            [100 * record["watched"][parameter] for record in epochs],
+            color=colour,
+            linewidth=1.6,
+            label=plain(short(parameter, 30)),
+        )
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("moved (%)")
+    axes.set_ylim(bottom=0)
+    add_legend(axes, theme)
     return to_png(figure)

@@ -95,7 +95,7 @@ def write(out: Path) -> Path:
     )
     page.section("Costs", _html_table(page, "What each front-end costs", *_costs(found)))
     settings = _settings(out)
-    figures, moved = [], []
+    figures, moved, courses = [], [], []
     for member, row in zip(settings.members, found["rows"], strict=True):
         cell = _cells(out, settings, member)[0]
         probes = run_folder.read_arrays(cell / "probes.npz", required=("before_tones", "after_tones"))
@@ -109,6 +109,17 @@ def write(out: Path) -> Path:
                 wide=True,
             )
         )
+        epochs = run_folder.read_epochs(cell / "metrics.jsonl")
+        if epochs[0].get("watched"):
+            caption = f"{row['frontend']}: parameters on their way from the start (seed 0, fold 0)."
+            courses.append(
+                sections.picture(
+                    f"moved_{member.folder}",
+                    lambda epochs=epochs, row=row, **look: plots.movement(row["frontend"], epochs, **look),
+                    alt=caption,
+                    caption=caption,
+                )
+            )
         moved += [[row["frontend"], name, f"{100 * value:.2f} %"] for name, value in row["movement"].items()]
     page.section("What was learnt", html.gallery(figures))
     if moved:
@@ -120,6 +131,7 @@ def write(out: Path) -> Path:
                 moved,
                 align="llr",
             ),
+            html.gallery(courses) if courses else "",
         )
     page.section("Settings", html.code_block((out / "config.json").read_text(encoding="utf-8")))
     page.section(

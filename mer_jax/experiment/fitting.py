@@ -58,6 +58,7 @@ def fit_and_score(
     run_dir: Path | None,
     resume: bool = False,
     progress: bool = False,
+    watch: loop.Watch | None = None,
 ) -> Fitted:
     """Train ``model`` on the training part, and score it on the others.
 
@@ -70,6 +71,7 @@ def fit_and_score(
         run_dir: as in :func:`mer_jax.training.loop.fit`.
         resume: likewise.
         progress: likewise.
+        watch: likewise.
     """
     score = targets.score_function(catalog, task)
     result = loop.fit(
@@ -85,6 +87,7 @@ def fit_and_score(
         seed=settings.seed,
         resume=resume,
         progress=progress,
+        watch=watch,
     )
     found = {part: inputs.predict(model, loaders[part], task) for part in ("validation", "test")}
     thresholds = None

@@ -27,6 +27,7 @@ _LOOK_EVERY = 16
 _INPUTS = ("waveform", "length", "label", "target", "weight")
 
 ScoreFunction = Callable[[np.ndarray, np.ndarray], Mapping[str, Any]]
+Watch = Callable[[Any], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def fit(
     seed: int = 0,
     resume: bool = False,
     progress: bool = True,
+    watch: Watch | None = None,
 ) -> FitResult:
     """Train ``model``; it ends with the weights of the best epoch.
 
@@ -113,6 +115,8 @@ def fit(
         seed: seeds dropout and augmentation.
         resume: go on after the latest checkpoint, bit for bit as if never interrupted; start anew where there is none.
         progress: show a progress bar (a terminal) or a line an epoch.
+        watch: given the weights (nested dictionaries) after each epoch; the numbers it returns stand in the epoch's record
+            under ``"watched"``.
 
     Raises:
         mer_jax.checks.CheckpointError: the latest checkpoint is damaged.
@@ -127,6 +131,7 @@ def fit(
         task or Classification(label_smoothing=training.label_smoothing),
         augmentation if augmentation is not None and augmentation.on else None,
         seed,
+        watch,
     )
     if run_dir is None:
         if resume:
@@ -140,10 +145,11 @@ def fit(
 class _Fit:
     """The moving parts of one training."""
 
-    def __init__(self, model, loaders, score, training, optimizer_config, task, augmentation, seed):
+    def __init__(self, model, loaders, score, training, optimizer_config, task, augmentation, seed, watch):
         self.model = model
         self.train_loader, self.validation_loader = loaders
         self.score = score
+        self.watch = watch
         self.training = training
         self.task = task
         self.steps_per_epoch = self.train_loader.steps_per_epoch
@@ -218,6 +224,8 @@ class _Fit:
             "seconds": round(seconds, 3),
             "audio_s_per_s": round(audio_s / seconds, 1),
         }
+        if self.watch is not None:
+            record["watched"] = dict(self.watch(self.state.params))
         self.epochs.append(record)
         if self._is_best(record):
             self.best_epoch = number

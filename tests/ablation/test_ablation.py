@@ -54,6 +54,22 @@ def test_every_front_end_is_compared_with_the_first(whole):
     assert (whole / "figures" / "learnt_mfcc.png").is_file()
 
 
+def test_the_way_of_what_is_learnt_is_kept_and_drawn(music, tmp_path):
+    out = ablation.run(
+        settings(music, tmp_path / "out", frontends=("log_mel", "log_mel:trainable"), seeds=1), progress=False
+    )
+    found = json.loads((out / "ablation.json").read_text())
+    ends = found["rows"][1]["movement"]
+    cell = out / "cells" / "log_mel-trainable" / "fold0_seed0"
+    lines = [json.loads(line) for line in (cell / "metrics.jsonl").read_text().splitlines()]
+    assert set(lines[0]["watched"]) == set(ends)
+    best = json.loads((cell / "facts.json").read_text())["best_epoch"]
+    assert lines[best - 1]["watched"] == pytest.approx(ends)  # what was kept is the best epoch
+    assert any(value > 0 for value in lines[-1]["watched"].values())
+    assert (out / "figures" / "moved_log_mel-trainable.png").is_file()
+    assert not (out / "figures" / "moved_log_mel.png").exists()
+
+
 def test_what_is_done_is_not_done_again_and_what_is_missing_gives_the_same(whole, music, monkeypatch, capsys):
     cell = whole / "cells" / "mfcc" / "fold0_seed1"
     with np.load(cell / "predictions.npz") as file:
