@@ -84,9 +84,8 @@ def demo(out: Path = Path("mer_jax_demo"), *, clips: int = 400, epochs: int = 30
         seed: seeds the music.
     """
     from mer_jax import demo as mj_demo
-    from mer_jax.signal.devices import use_all_cores
 
-    use_all_cores()
+    _start_jax()
     mj_demo.run(out, clips=clips, epochs=epochs, seed=seed)
 
 
@@ -185,6 +184,9 @@ def features(
         pictures: also write each feature as a 224 x 224 picture.
     """
     from mer_jax import extract
+    from mer_jax.compilation_cache import use_compilation_cache
+
+    use_compilation_cache()
 
     return extract.command(
         paths, features=features, backend=backend, out=out, sr=sample_rate, write_pictures=pictures
@@ -221,9 +223,8 @@ def evaluate(
             raise checks.ConfigError(
                 "folds", "goes with neither data, part nor hop_s", expected="evaluate RUN --folds K --seeds R"
             )
-        from mer_jax.signal.devices import use_all_cores
 
-        use_all_cores()
+        _start_jax()
         out = experiment.cross_validate(run, folds=folds, seeds=seeds)
         print(experiment.describe(out))
         return
@@ -287,6 +288,9 @@ def predict(
         curve: print the probabilities of every window, too.
     """
     from mer_jax import predict as mj_predict
+    from mer_jax.compilation_cache import use_compilation_cache
+
+    use_compilation_cache()
 
     return mj_predict.command(paths, checkpoint=checkpoint, out=out, curve=curve)
 
@@ -336,10 +340,9 @@ def _train_command(argv: Sequence[str]) -> Callable[..., None]:
             resume: go on after the last checkpoint in the run folder, bit for bit as if never interrupted.
         """
         from mer_jax import experiment
-        from mer_jax.signal.devices import use_all_cores
 
         del config  # its values are the defaults of ``settings``
-        use_all_cores()
+        _start_jax()
         experiment.run(settings, resume=resume)
 
     return train
@@ -364,9 +367,8 @@ def _study_command() -> Callable[..., None]:
             quick: some cells, small pictures, few epochs; random VGG19 weights where there are no others.
         """
         from mer_jax import study as mj_study
-        from mer_jax.signal.devices import use_all_cores
 
-        use_all_cores()
+        _start_jax()
         mj_study.run(mj_study.quick(settings) if quick else settings)
 
     return study
@@ -388,12 +390,20 @@ def _ablate_command() -> Callable[..., None]:
             settings: the ablation.
         """
         from mer_jax import ablation
-        from mer_jax.signal.devices import use_all_cores
 
-        use_all_cores()
+        _start_jax()
         ablation.run(settings)
 
     return ablate
+
+
+def _start_jax() -> None:
+    """Every core a device, and programs that were compiled before found on disk: before JAX computes anything."""
+    from mer_jax.compilation_cache import use_compilation_cache
+    from mer_jax.signal.devices import use_all_cores
+
+    use_all_cores()
+    use_compilation_cache()
 
 
 def _value_of(argv: Sequence[str], flag: str) -> str | None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 # Set before jax is imported: CPU only unless the caller says otherwise.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Tests leave nothing in the user's cache folder.
+os.environ["MER_JAX_COMPILATION_CACHE"] = "off"
 
 import jax
 import numpy as np
