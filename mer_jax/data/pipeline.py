@@ -108,6 +108,27 @@ class Loader:
     def __iter__(self) -> "Batches":
         return Batches(self)
 
+    def rows_of_epoch(
+        self, epoch: int
+    ) -> tuple[Int[np.ndarray, "steps batch"], Bool[np.ndarray, "steps batch"]]:
+        """Which clips the batches of an epoch hold, without making them.
+
+        Args:
+            epoch: from 0.
+
+        Returns:
+            Rows of the catalog as in ``index``, and False where they are filler.
+        """
+        n, size = len(self.rows), self.batch_size
+        order = _order(self)
+        positions = np.array([order[epoch * n + i] for i in range(min(n, self.steps_per_epoch * size))])
+        rows = self.rows[positions].astype(np.int32)
+        missing = self.steps_per_epoch * size - rows.size
+        real = np.arange(rows.size + missing) < rows.size
+        first = rows[(self.steps_per_epoch - 1) * size]
+        rows = np.concatenate([rows, np.full(missing, first, np.int32)])
+        return rows.reshape(-1, size), real.reshape(-1, size)
+
     def fingerprint(self) -> dict[str, Any]:
         """What determines the batches, for recognising a state that belongs to other ones."""
         names = "\n".join(self.catalog.ids[row] for row in self.rows)
@@ -185,6 +206,10 @@ class Batches:
             "grain": self._iterator.get_state(),
         }
 
+    def state_after(self, batches: int) -> dict[str, Any]:
+        """What :meth:`get_state` gives after so many batches, without making them."""
+        return self.get_state() | {"grain": {"next_index": batches}}
+
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go to where :meth:`get_state` was called, on this iterator or on one of another process.
 
@@ -219,17 +244,22 @@ def _checked_rows(catalog: Catalog, indices: Sequence[int] | np.ndarray) -> Int[
     return rows
 
 
+def _order(loader: Loader) -> Any:
+    """The Grain data set of positions in ``rows``, epoch after epoch."""
+    import grain
+
+    # MapDataset.seed() spreads the seed; shuffle(seed) alone would give epoch 1 of seed 0 the order of epoch 0 of seed 1.
+    dataset = grain.MapDataset.range(len(loader.rows)).seed(loader.seed)
+    return dataset.shuffle() if loader.shuffle else dataset
+
+
 def _dataset(loader: Loader) -> Any:
     """The Grain data set: positions -> order of the epoch -> batches of places -> batches of audio."""
     import grain
 
     n = len(loader.rows)
-    # MapDataset.seed() spreads the seed; shuffle(seed) alone would give epoch 1 of seed 0 the order of epoch 0 of seed 1.
-    dataset = grain.MapDataset.range(n).seed(loader.seed)
-    if loader.shuffle:
-        dataset = dataset.shuffle()
     # Indices run on from epoch to epoch, so the quotient is the epoch.
-    dataset = dataset.map_with_index(lambda index, position: (index // n, position))
+    dataset = _order(loader).map_with_index(lambda index, position: (index // n, position))
     dataset = dataset.batch(loader.batch_size, drop_remainder=loader.drop_remainder, batch_fn=list)
     dataset = dataset.repeat(loader.num_epochs).map(loader.assemble)
     # A thread makes a batch; the buffer holds batches that are made before they are asked for. Grain's worker processes do not

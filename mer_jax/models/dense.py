@@ -94,11 +94,11 @@ class DenseStack(nnx.Module):
                 )
             keys = list(jax.random.split(key, len(self.layers)))
         for layer, norm, key in zip(self.layers, self.norms, keys, strict=True):
-            x = layer(x)
             if isinstance(norm, nnx.BatchNorm):
+                x = layer(x) if deterministic else _bias_at_rest(layer, x)
                 x = norm(x, use_running_average=deterministic)
-            elif norm is not None:
-                x = norm(x)
+            else:
+                x = layer(x) if norm is None else norm(layer(x))
             x = _ACTIVATIONS[self.activation](x)
             x = self.dropout(x, deterministic=deterministic, rngs=key)
         return self.logits(x)
@@ -143,6 +143,15 @@ class DenseNet(DenseStack):
         if x.ndim == 3 and mask is not None:
             x = jnp.where(mask[:, :, None], x, 0)
         return super().__call__(x.reshape(x.shape[0], -1), deterministic=deterministic, rngs=rngs)
+
+
+def _bias_at_rest(layer: nnx.Linear, x: jax.Array) -> jax.Array:
+    """``x W + b`` without a gradient for ``b``.
+
+    Batch statistics take a bias away again, so its gradient is zero but for rounding; Adam would make steps as long as the
+    learning rate of that noise, and running averages, which follow slowly, let them into predictions.
+    """
+    return x @ layer.kernel[...] + jax.lax.stop_gradient(layer.bias[...])[None]
 
 
 def _norm(kind: Norm, width: int, rngs: nnx.Rngs) -> nnx.Module | None:

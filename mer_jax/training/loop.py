@@ -122,7 +122,7 @@ def fit(
         mer_jax.checks.CheckpointError: the latest checkpoint is damaged.
         mer_jax.checks.TrainingError: the loss or its gradient stops being a finite number; names the step.
     """
-    fitting = _Fit(
+    fitting = Fit(
         model,
         (train_loader, validation_loader),
         score,
@@ -142,8 +142,8 @@ def fit(
     return fitting.in_folder(Path(run_dir), resume=resume, progress=progress)
 
 
-class _Fit:
-    """The moving parts of one training."""
+class Fit:
+    """The moving parts of one training; :class:`.member.Member` has its steps taken elsewhere."""
 
     def __init__(self, model, loaders, score, training, optimizer_config, task, augmentation, seed, watch):
         self.model = model
@@ -156,10 +156,11 @@ class _Fit:
         self.total_steps = training.epochs * self.steps_per_epoch
         self.schedule = optimizer.learning_rate(optimizer_config, self.total_steps)
         transform = optimizer.build(optimizer_config, self.total_steps)
-        graph, self.state = training_step.create(model, transform, seed=seed, task=task)
-        self.step, self.predict = _compile(graph, optimizer_config, self.total_steps, task, augmentation)
+        self.graph, self.state = training_step.create(model, transform, seed=seed, task=task)
+        self.step, self.predict = _compile(self.graph, optimizer_config, self.total_steps, task, augmentation)
         self.compiled_before = self.step._cache_size()
         self.run_dir: Path | None = None
+        self.stores: tuple[checkpoint.Store, ...] = ()
         self.best_weights: Any = None
         self.epochs: list[dict[str, Any]] = []
         self.best_epoch = 0
@@ -169,22 +170,31 @@ class _Fit:
 
     def in_folder(self, run_dir: Path, *, resume: bool, progress: bool) -> FitResult:
         """Train with checkpoints and a record of the epochs in ``run_dir``."""
-        self.run_dir = run_dir
-        self.latest = checkpoint.Store(run_dir, "latest")
-        self.best = checkpoint.Store(run_dir, "best")
         try:
-            if resume and self.latest.steps():
-                self._restore()
-            else:
-                for store in (self.latest, self.best):
-                    store.drop_after(-1)
-            self._write_metrics()
+            self._open(run_dir, resume=resume)
             self._all_epochs(progress)
             checkpoint.load_model(run_dir, self.model)
             return self._result()
         finally:
-            self.latest.close()
-            self.best.close()
+            self._close()
+
+    def _open(self, run_dir: Path, *, resume: bool) -> None:
+        """Take a folder for the checkpoints; go on from its latest one, or clear them away."""
+        self.run_dir = run_dir
+        self.latest = checkpoint.Store(run_dir, "latest")
+        self.best = checkpoint.Store(run_dir, "best")
+        self.stores = (self.latest, self.best)
+        if resume and self.latest.steps():
+            self._restore()
+        else:
+            for store in self.stores:
+                store.drop_after(-1)
+        self._write_metrics()
+
+    def _close(self) -> None:
+        for store in self.stores:
+            store.close()
+        self.stores = ()
 
     def in_memory(self, *, progress: bool) -> FitResult:
         """Train and leave nothing on disk."""
@@ -213,9 +223,23 @@ class _Fit:
             if self.run_dir and every and self.steps_done % every == 0 and k + 1 < self.steps_per_epoch:
                 self._train_scores()  # raises rather than save weights that are no numbers
                 self._save()
-        record = {"epoch": number, "train": self._train_scores(), "validation": self._validate()}
-        seconds = time.perf_counter() - started
         steps = self.steps_per_epoch - begun_at
+        self.end_epoch(self._train_scores(), self._validate(), steps=steps, started=started)
+
+    def end_epoch(
+        self, train: Mapping[str, Any], validation: Mapping[str, Any], *, steps: int, started: float
+    ) -> None:
+        """Record an epoch of ``steps`` steps, keep its weights if they are the best so far, and save.
+
+        Args:
+            train: means over the epoch.
+            validation: scores of the validation part.
+            steps: taken since ``started``, a time of ``time.perf_counter``.
+            started: when the epoch began, or was resumed.
+        """
+        number = len(self.epochs) + 1
+        record = {"epoch": number, "train": train, "validation": validation}
+        seconds = time.perf_counter() - started
         audio_s = (
             steps * self.training.batch_size * self.train_loader.num_samples / self.train_loader.catalog.sr
         )
@@ -230,11 +254,14 @@ class _Fit:
         if self._is_best(record):
             self.best_epoch = number
             self._keep_best()
-        self.state = self.state._replace(totals=training_step.zero_totals(self.task))
+        self._begin_totals()
         if self.run_dir:
             self._save()
             self._write_metrics()
         self.shown.end_epoch(record, best=self.best_epoch == number)
+
+    def _begin_totals(self) -> None:
+        self.state = self.state._replace(totals=training_step.zero_totals(self.task))
 
     def _keep_best(self) -> None:
         params, rest = self.state.params, self.state.model_state
@@ -255,7 +282,10 @@ class _Fit:
 
     def _train_scores(self) -> dict[str, float]:
         """The epoch's sums as means: where the host waits for the device, and sees whether training went wrong."""
-        totals = {name: float(value) for name, value in jax.device_get(self.state.totals).items()}
+        return self._means(jax.device_get(self.state.totals))
+
+    def _means(self, sums: Mapping[str, Any]) -> dict[str, float]:
+        totals = {name: float(value) for name, value in sums.items()}
         if totals["bad_step"] >= 0:
             raise checks.TrainingError(
                 f"training step {int(totals['bad_step']) + 1}",
@@ -273,7 +303,10 @@ class _Fit:
             found = self.predict(self.state.params, self.state.model_state, inputs)
             predicted.append(np.asarray(found)[real])
             true.append(self.task.truth(batch)[real])
-        scores = self.score(np.concatenate(true), np.concatenate(predicted))
+        return self._scores_of(np.concatenate(true), np.concatenate(predicted))
+
+    def _scores_of(self, true: np.ndarray, predicted: np.ndarray) -> dict[str, float | None]:
+        scores = self.score(true, predicted)
         return {name: scores[name] for name in get_args(Monitor) if name in scores}
 
     def _is_best(self, record: Mapping[str, Any]) -> bool:

@@ -75,17 +75,40 @@ def build(config: OptimizerConfig, total_steps: int) -> optax.GradientTransforma
         total_steps: steps of the whole training, which warm-up and decay are shares of.
     """
     checks.positive_int("total_steps", total_steps)
+    return of_rates(
+        learning_rate(config, total_steps),
+        frontend_learning_rate(config, total_steps),
+        config.weight_decay,
+        config.frontend_weight_decay,
+        clip_norm=config.clip_norm,
+    )
 
-    def adamw(rate: optax.Schedule, weight_decay: float) -> optax.GradientTransformation:
+
+def of_rates(
+    rate: optax.Schedule,
+    frontend_rate: optax.Schedule,
+    weight_decay: jax.typing.ArrayLike,
+    frontend_weight_decay: jax.typing.ArrayLike,
+    *,
+    clip_norm: float,
+) -> optax.GradientTransformation:
+    """The optimiser, from rates and decays that may be traced: one program then serves models that differ in them.
+
+    Args:
+        rate: learning rate by step, of all but the front-end.
+        frontend_rate: that of the front-end.
+        weight_decay: of kernels and matrices outside the front-end.
+        frontend_weight_decay: of those inside.
+        clip_norm: as in :class:`OptimizerConfig`.
+    """
+
+    def adamw(rate: optax.Schedule, decay: jax.typing.ArrayLike) -> optax.GradientTransformation:
         # Each part by its own norm: filters see gradients of another size than layers do, and a frozen part's do not count.
-        clip = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
-        return optax.chain(*clip, optax.adamw(rate, weight_decay=weight_decay, mask=_decayed))
+        clip = [optax.clip_by_global_norm(clip_norm)] if clip_norm else []
+        return optax.chain(*clip, optax.adamw(rate, weight_decay=decay, mask=_decayed))  # type: ignore[arg-type]
 
     return optax.multi_transform(
-        {
-            "frontend": adamw(frontend_learning_rate(config, total_steps), config.frontend_weight_decay),
-            "model": adamw(learning_rate(config, total_steps), config.weight_decay),
-        },
+        {"frontend": adamw(frontend_rate, frontend_weight_decay), "model": adamw(rate, weight_decay)},
         _labels,
     )
 

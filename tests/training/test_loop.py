@@ -120,7 +120,7 @@ def test_resuming_in_the_middle_of_an_epoch_changes_no_bit(whole, tmp_path, monk
     class Stop(Exception):
         pass
 
-    save, saves = loop._Fit._save, []
+    save, saves = loop.Fit._save, []
 
     def save_then_stop(self):
         save(self)
@@ -128,7 +128,7 @@ def test_resuming_in_the_middle_of_an_epoch_changes_no_bit(whole, tmp_path, monk
         if self.steps_done == 6:  # epoch 2 of four steps is half done
             raise Stop
 
-    monkeypatch.setattr(loop._Fit, "_save", save_then_stop)
+    monkeypatch.setattr(loop.Fit, "_save", save_then_stop)
     with pytest.raises(Stop):
         train(tmp_path)
     assert saves == [2, 4, 6]
@@ -195,14 +195,14 @@ def test_a_loss_that_is_not_a_number_stops_with_the_step(tmp_path):
 def test_weights_that_are_no_numbers_are_never_saved(tmp_path, monkeypatch):
     from mer_jax.training import loop
 
-    saved, save = [], loop._Fit._save
+    saved, save = [], loop.Fit._save
 
     def look(self):
         leaves = namespace["jax"].tree.leaves(self.state.params)
         saved.append(all(bool(np.isfinite(leaf).all()) for leaf in leaves))
         save(self)
 
-    monkeypatch.setattr(loop._Fit, "_save", look)
+    monkeypatch.setattr(loop.Fit, "_save", look)
     with pytest.raises(checks.TrainingError):
         train(tmp_path, learning_rate=1e38, every=1)
     assert saved

@@ -1,0 +1,195 @@
+"""Many models of one network trained at once: the folds and seeds of a cross-validation, or different hyper-parameters.
+
+Each member ends as it would alone: its own initial weights, batches, dropout, standardisation, early stopping and best epoch
+(tests compare them with :func:`mer_jax.training.fit`). Features lie once on each device, an epoch is one program
+(:mod:`.epoch`), and the host only scores the validation part between two of them.
+
+How members are put on devices is decided here, in :func:`block_size`:
+
+- On a CPU, one member a program and one thread a core: each core (a JAX device, see :mod:`mer_jax.signal.devices`) trains one
+  member to its end, then takes the next. A member's weights and moments stay in that core's cache, one that stops early makes
+  room at once, and scoring overlaps with the training of others.
+- On an accelerator, a block of members as one program, vmapped: a small network alone leaves it idle. Members whose epoch, or
+  whose training, is over wait for the others of their block.
+"""
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mer_jax import checks
+from mer_jax.training import epoch
+from mer_jax.training.loop import FitResult
+from mer_jax.training.member import Member, Recruit
+
+# Members of one program on an accelerator, at most.
+_ACCELERATOR_BLOCK = 100
+
+T = TypeVar("T")
+
+
+def block_size(platform: str) -> int:
+    """How many members one program trains on a device of this platform ("cpu", "gpu", "tpu").
+
+    On two CPU cores a vmapped block is no faster than its members one after the other in a thread a core, and all of it waits
+    for its slowest member (docs/performance.md has the figures).
+    """
+    return 1 if platform == "cpu" else _ACCELERATOR_BLOCK
+
+
+def fit_population(
+    recruits: Iterable[Recruit], *, block: int | None = None
+) -> Iterator[tuple[Recruit, FitResult]]:
+    """Train all, and yield each with its result as soon as it is done.
+
+    Training goes on while the caller works on what was yielded. Where the caller stops early, members that train are left at
+    their last checkpoint.
+
+    Args:
+        recruits: what to train; taken one by one as there is room, so that a generator may build models late. They share one
+            array of features. Their programs may differ (dropout rate, widths); only those whose programs are equal share one.
+        block: members of one program; None chooses by :func:`block_size`.
+
+    Raises:
+        mer_jax.checks.InputError: what :func:`mer_jax.training.fit` raises, of the first member where it happens.
+    """
+    if block is not None:
+        checks.positive_int("block", block)
+    devices = jax.local_devices()
+    size = block_size(devices[0].platform) if block is None else block
+    source = _Source(recruits, size)
+    finished: queue.Queue[Any] = queue.Queue()
+    stop = threading.Event()
+    workers = [
+        threading.Thread(target=_work, args=(device, source, finished, stop), name=f"population-{device.id}")
+        for device in devices
+    ]
+    for worker in workers:
+        worker.start()
+    working = len(workers)
+    try:
+        while working:
+            found = finished.get()
+            if found is None:
+                working -= 1
+            elif isinstance(found, BaseException):
+                raise found
+            else:
+                yield found
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join()
+
+
+class _Source:
+    """Hands out blocks of recruits, to one thread at a time."""
+
+    def __init__(self, recruits: Iterable[Recruit], size: int) -> None:
+        self._recruits = iter(recruits)
+        self._size = size
+        self._lock = threading.Lock()
+        self._array: Any = None
+
+    def next_block(self) -> list[Recruit]:
+        """At most ``size`` of them; none when all are handed out."""
+        with self._lock:
+            found = list(islice(self._recruits, self._size))
+            for recruit in found:
+                arrays = [recruit.train_loader.array, recruit.validation_loader.array]
+                self._array = arrays[0] if self._array is None else self._array
+                if any(array is not self._array for array in arrays):
+                    raise checks.ArgumentError(
+                        "recruits", "have loaders of different features", expected="one array for all"
+                    )
+            return found
+
+
+def _work(device: jax.Device, source: _Source, finished: queue.Queue[Any], stop: threading.Event) -> None:
+    """Train blocks on one device until there are no more; None at the end, and what was raised before it."""
+    try:
+        with jax.default_device(device):
+            clips: epoch.Clips | None = None
+            while not stop.is_set() and (recruits := source.next_block()):
+                clips = _clips(recruits[0], device) if clips is None else clips
+                members = [Member(recruit) for recruit in recruits]
+                for same in _by_program(members):
+                    _train(same, clips, finished, stop)
+    # Whatever it is, the caller's thread raises it.
+    except BaseException as error:
+        finished.put(error)
+    finally:
+        finished.put(None)
+
+
+def _clips(recruit: Recruit, device: jax.Device) -> epoch.Clips:
+    loader = recruit.train_loader
+    rows = np.arange(len(loader.catalog))
+    columns = loader.columns(rows, np.ones(len(rows), bool))
+    arrays = epoch.Clips(loader.array.values, loader.array.lengths, columns["label"], columns["target"])
+    return jax.device_put(arrays, device)
+
+
+def _by_program(members: Sequence[Member]) -> list[list[Member]]:
+    groups: dict[Any, list[Member]] = {}
+    for member in members:
+        sizes = (member.train_loader.batch_size, member.validation_loader.batch_size)
+        groups.setdefault((*member.program, sizes), []).append(member)
+    return list(groups.values())
+
+
+def _train(members: list[Member], clips: epoch.Clips, finished: queue.Queue[Any], stop: threading.Event) -> None:
+    """Train members of one program to the end of the last of them."""
+    try:
+        for member in members:
+            member.begin()
+        together = len(members) > 1
+        program = epoch.compiled(*members[0].program, together=together)
+        # Rounded up: folds of slightly different sizes then share one compiled program.
+        steps = _up(max(member.steps_per_epoch for member in members))
+        batches = _up(max(len(member.validation_rows) for member in members))
+        numbers = _stack([member.numbers for member in members])
+        state = _stack([member.state for member in members])
+        training = list(members)
+        while training and not stop.is_set():
+            going = [member.training_goes_on for member in members]
+            if any(going):
+                plans = [member.plan(steps=steps, validation_batches=batches) for member in members]
+                state, totals, outputs = program(clips, numbers, state, _stack(plans))
+                totals, outputs = jax.device_get((totals, outputs))
+            for k, member in enumerate(members):
+                if going[k]:
+                    own = _pick(state, k) if together else state
+                    sums = {name: value[k] for name, value in totals.items()} if together else totals
+                    member.after_epoch(own, sums, outputs[k] if together else outputs)
+                if member in training and not member.training_goes_on:
+                    finished.put((member.recruit, member.finish()))
+                    training.remove(member)
+    finally:
+        for member in members:
+            member.close()
+
+
+def _stack(trees: Sequence[T]) -> T:
+    """An axis of members in front; a single one stays as it is."""
+    if len(trees) == 1:
+        return trees[0]
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+@jax.jit
+def _pick(tree: Any, k: int) -> Any:
+    """One member's part."""
+    return jax.tree.map(lambda leaf: leaf[k], tree)
+
+
+def _up(count: int) -> int:
+    """The next multiple of a sixteenth of itself, rounded to a power of two: few sizes, little to wait for."""
+    step = max(1, 1 << max(0, count.bit_length() - 4))
+    return -(-count // step) * step
