@@ -1,6 +1,6 @@
 """Accuracy on real music: EMOPIA (four quadrants) and Emotify (nine felt emotions), from audio, as docs/accuracy.md says.
 
-    python experiments/accuracy.py --emopia-dir EMOPIA --emotify-dir EMOTIFY --out accuracy.json      # half an hour on 2 cores
+    python experiments/accuracy.py --emopia-dir EMOPIA --emotify-dir EMOTIFY --out accuracy.json   # half an hour on 2 cores
 
 ``EMOPIA`` holds ``audio/Q1_<song>_<n>.ogg``; ``EMOTIFY`` holds ``audio/<genre>_<number>.ogg`` and ``data.csv`` with one row a
 vote. Either may be left out. Prints each fold, and writes scores, intervals, choices, versions and machine as JSON.
