@@ -212,7 +212,7 @@ def evaluate(
         data: score on all of this data set instead of the run's own.
         part: which part of the run's own split: test or validation.
         hop_s: score windows of the run's length, one every so many seconds, and tracks by the mean of their windows; without
-            it a clip is scored by its middle.
+            it a clip is scored by its middle (ratings over time: by windows side by side that cover all of them).
         folds: cross-validate the run's configuration: train it anew on each of so many folds; goes on where it stopped.
         seeds: how many times, each with its own folds and initial weights.
     """
@@ -285,7 +285,7 @@ def predict(
         paths: audio files, or folders that are searched for them.
         checkpoint: a run folder written by train or demo.
         out: also write a table here: .csv or .json.
-        curve: print the probabilities of every window, too.
+        curve: print the probabilities of every window, too; of a run on ratings over time those ratings, twice a second.
     """
     from mer_jax import predict as mj_predict
     from mer_jax.compilation_cache import use_compilation_cache

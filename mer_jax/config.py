@@ -17,7 +17,7 @@ from mer_jax.training.loop import TrainingConfig
 from mer_jax.training.optimizer import OptimizerConfig
 
 Network = Literal["recurrent", "dense", "vgg19"]
-TaskName = Literal["classes", "valence_arousal", "joint", "targets", "tags"]
+TaskName = Literal["classes", "valence_arousal", "joint", "targets", "tags", "dynamic"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,8 @@ class ExperimentConfig:
     backend: Literal["jax", "nnaudio"] = "jax"
     """What computes the features: jax (inside the model's program) or nnaudio (torch, handed over by DLPack)."""
     task: TaskName = "classes"
-    """classes; valence_arousal; joint (both); targets (numbers: target_ columns of a manifest) or tags (the same, 0 or 1)."""
+    """classes; valence_arousal; joint (both); targets (numbers: target_ columns of a manifest) or tags (the same, 0 or 1);
+    dynamic (valence and arousal over time, where the data set has them; network recurrent)."""
     cache: Literal["auto", "off"] = "auto"
     """auto: features that no training changes are computed once, if every clip fits clip_s and they fit in memory."""
     start_from: Path | None = None
@@ -90,6 +91,25 @@ class ExperimentConfig:
         if self.split != "grouped" and self.fold:
             raise checks.ConfigError(
                 "fold", f"is {self.fold}", expected=f"0: the split {self.split!r} has no folds"
+            )
+        if self.task == "dynamic":
+            self._check_dynamic()
+
+    def _check_dynamic(self) -> None:
+        """What ratings over time do not go with."""
+        if self.network != "recurrent":
+            raise checks.ConfigError(
+                "network",
+                f"is {self.network!r}, which gives one answer a clip, and the task dynamic asks for one a rating",
+                expected="'recurrent'",
+                remedy="use --network recurrent, or --task valence_arousal",
+            )
+        if self.augmentation.mixup:
+            raise checks.ConfigError(
+                "augmentation.mixup",
+                f"is {self.augmentation.mixup:g}, and two clips are not rated at the same steps",
+                expected="0 for the task dynamic",
+                remedy="use gain, noise or masks",
             )
 
     @property

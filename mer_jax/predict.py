@@ -21,12 +21,13 @@ class Prediction:
 
     Attributes:
         path: the audio file.
-        task: what the run was trained for: ``"classes"``, ``"joint"``, ``"tags"``, ``"targets"`` or
-            ``"valence_arousal"``.
+        task: what the run was trained for: ``"classes"``, ``"joint"``, ``"tags"``, ``"targets"``,
+            ``"valence_arousal"`` or ``"dynamic"``.
         names: of the outputs: classes, tags or targets.
         outputs: (names,), the mean over the windows: probabilities, which sum to 1 over classes, or predicted numbers.
-        times_s: (windows,), centre of each window, seconds from the start.
-        curve: (windows, names), the outputs of each window.
+        times_s: (windows,), centre of each window, seconds from the start; of a run on ratings over time the time of each
+            rating, which stands for the half second (at 2 Hz) that begins there.
+        curve: (windows, names), the outputs of each window, or each rating.
         valence_arousal: (2,) in -1..1: predicted, or of a run on classes alone their mean valence and arousal in the training
             part, weighted by ``probabilities``. None where the run cannot tell.
     """
@@ -64,7 +65,8 @@ class Predictor:
 
     Args:
         checkpoint: a run folder written by ``mer-jax train`` or ``mer-jax demo``.
-        hop_s: seconds from one window to the next; default: half the window that the run was trained on.
+        hop_s: seconds from one window to the next; default: half the window that the run was trained on. Where windows of a
+            run on ratings over time overlap, their mean is taken.
 
     Raises:
         mer_jax.checks.CheckpointError: the folder holds no complete run.
@@ -83,9 +85,7 @@ class Predictor:
         """Predict one file; raises :class:`~mer_jax.checks.AudioError` if it cannot be decoded."""
         config = self.run.config
         y, _ = audio.load(path, sr=config.sr)
-        curve, starts, lengths = windows.outputs_of_windows(
-            self._outputs, y, window=config.num_samples, hop=round(self.hop_s * config.sr)
-        )
+        curve, times_s = self._curve(y)
         outputs = curve.mean(axis=0)
         count = len(self.run.outputs) - 2 if config.task == "joint" else len(self.run.outputs)
         return Prediction(
@@ -93,13 +93,23 @@ class Predictor:
             task=config.task,
             names=self.run.outputs[:count],
             outputs=outputs[:count],
-            times_s=(starts + lengths / 2) / config.sr,
+            times_s=times_s,
             curve=curve[:, :count],
             valence_arousal=self._valence_arousal(outputs),
         )
 
+    def _curve(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs over time, and when."""
+        config = self.run.config
+        if config.task == "dynamic":
+            return experiment.course(self._outputs, self.run, y, hop_s=self.hop_s)
+        curve, starts, lengths = windows.outputs_of_windows(
+            self._outputs, y, window=config.num_samples, hop=round(self.hop_s * config.sr)
+        )
+        return curve, (starts + lengths / 2) / config.sr
+
     def _valence_arousal(self, outputs: np.ndarray) -> np.ndarray | None:
-        if self.run.config.task in ("valence_arousal", "joint"):
+        if self.run.config.task in ("valence_arousal", "joint", "dynamic"):
             return self.run.scaled(outputs[-2:])
         by_class = self.run.class_valence_arousal
         return outputs @ by_class if self.run.config.task == "classes" and by_class is not None else None

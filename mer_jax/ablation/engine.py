@@ -132,7 +132,7 @@ def _run_cell(
         config.out / "probes.npz",
         {f"{when}_{name}": x for when, one in answers.items() for name, x in dataclasses.asdict(one).items()},
     )
-    running.write_predictions(config.out / "predictions.npz", catalog, task, *fitted.predictions["test"])
+    running.write_predictions(config.out / "predictions.npz", catalog, task, fitted.predictions["test"])
     write_lines(config.out / "metrics.jsonl", fitted.result.records)
     folder.write_config(config.out, config)
     folder.write_json(config.out / "scores.json", fitted.scores)

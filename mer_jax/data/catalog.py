@@ -48,6 +48,16 @@ def scaled(rating: Rating, scale: tuple[float, float]) -> Rating:
     return 2 * (rating - low) / (high - low) - 1
 
 
+def unscaled(rating: Rating, scale: tuple[float, float] | None) -> Rating:
+    """Map a rating, or an array of them, from [-1, 1] to ``scale`` = (lowest, highest), None being [-1, 1] itself.
+
+    >>> unscaled(0.0, (1, 9)), unscaled(0.5, (0, 1)), unscaled(0.5, None)
+    (5.0, 0.75, 0.5)
+    """
+    low, high = scale or (-1.0, 1.0)
+    return low + (rating + 1) * ((high - low) / 2)
+
+
 def numerical(name: str) -> tuple[float, str]:
     """Sorting key of ids by which "2" comes before "10", and numbers before words.
 
@@ -65,11 +75,14 @@ class Dynamic:
         rate_hz: ratings a second.
         start_s: shape (n,), float64: seconds from the start of each clip to its first rating.
         valence_arousal: for each clip shape (times, 2), float32 in [-1, 1]; no rows where it was not rated.
+        rating_range: lowest and highest value of the scale that listeners rated on; None is [-1, 1] itself. It may differ
+            from that of the ratings of whole clips: DEAM has 1..9 for clips and -1..1 over time.
     """
 
     rate_hz: float
     start_s: Float[np.ndarray, "n"]
     valence_arousal: tuple[Float[np.ndarray, "_ 2"], ...]
+    rating_range: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.valence_arousal)
@@ -77,6 +90,10 @@ class Dynamic:
     def times_s(self, row: int) -> Float[np.ndarray, "times"]:
         """Seconds from the start of a clip to each of its ratings."""
         return self.start_s[row] + np.arange(len(self.valence_arousal[row])) / self.rate_hz
+
+    def native(self, row: int) -> Float[np.ndarray, "times 2"]:
+        """The ratings of a clip on the scale that listeners used, float32."""
+        return unscaled(self.valence_arousal[row], self.rating_range).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -150,8 +167,7 @@ class Catalog:
 
     def native(self, ratings: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
         """Ratings in [-1, 1] on the scale that listeners used."""
-        low, high = self.rating_range or (-1.0, 1.0)
-        return low + (ratings + 1) * ((high - low) / 2)
+        return unscaled(ratings, self.rating_range)
 
     def counts(self, rows: Sequence[int] | Int[np.ndarray, "m"] | None = None) -> dict[str, int]:
         """Number of clips in each class, among ``rows`` or all; clips without a label count under ""."""

@@ -96,6 +96,7 @@ def _dynamic_to_json(dynamic: Dynamic | None, rows: Sequence[int]) -> dict[str, 
         return None
     return {
         "rate_hz": dynamic.rate_hz,
+        "rating_range": dynamic.rating_range,
         "start_s": [float(dynamic.start_s[row]) for row in rows],
         "valence_arousal": [dynamic.valence_arousal[row].tolist() for row in rows],
     }
@@ -105,7 +106,13 @@ def _dynamic_from_json(found: Mapping[str, Any] | None) -> Dynamic | None:
     if found is None:
         return None
     series = (np.asarray(values, dtype=np.float32).reshape(-1, 2) for values in found["valence_arousal"])
-    return Dynamic(found["rate_hz"], np.asarray(found["start_s"], dtype=np.float64), tuple(series))
+    scale = found.get("rating_range")  # absent where it was prepared before scales were kept
+    return Dynamic(
+        found["rate_hz"],
+        np.asarray(found["start_s"], dtype=np.float64),
+        tuple(series),
+        None if scale is None else tuple(scale),
+    )
 
 
 def is_prepared(folder: Path) -> bool:

@@ -29,6 +29,7 @@ class Loader:
     Each batch is a dictionary of NumPy arrays::
 
         "waveform"         float32 (batch, num_samples)  cropped, or padded with zeros at the end
+        "start"            int32   (batch,)              sample of the clip at which the waveform begins
         "length"           int32   (batch,)              samples before the padding
         "label"            int32   (batch,)              -1 where there is none
         "valence_arousal"  float32 (batch, 2)            zeros where there is none
@@ -151,15 +152,19 @@ class Loader:
         size, real = self.batch_size, len(places)
         rows = np.empty(size, np.int32)
         waveform = np.zeros((size, self.num_samples), np.float32)
-        length = np.empty(size, np.int32)
+        start, length = np.empty(size, np.int32), np.empty(size, np.int32)
+        source = self.catalog.source
+        assert isinstance(source, memory.Memory)
         for i, (epoch, position) in enumerate(places):
             rows[i] = row = self.rows[position]
-            y = self._crop(int(row), epoch)
+            start[i] = begin = self.crop_start(epoch, position)
+            y = source.stretch(int(row), begin, self.num_samples)
             np.multiply(y, _FULL_SCALE, out=waveform[i, : y.size])
             length[i] = y.size
-        for column in (rows, waveform, length):
+        for column in (rows, waveform, start, length):
             column[real:] = column[0]
-        return {"waveform": waveform, "length": length} | self.columns(rows, np.arange(size) < real)
+        cut = {"waveform": waveform, "start": start, "length": length}
+        return cut | self.columns(rows, np.arange(size) < real)
 
     def columns(self, rows: Int[np.ndarray, "rows"], real: Bool[np.ndarray, "rows"]) -> Batch:
         """What a batch holds of clips besides their audio; ``real`` is False for filler."""
@@ -172,17 +177,16 @@ class Loader:
             "weight": real.astype(np.float32),
         }
 
-    def _crop(self, row: int, epoch: int) -> Int[np.ndarray, "samples"]:
-        source = self.catalog.source
+    def crop_start(self, epoch: int, position: int) -> int:
+        """The sample at which the clip at a position of ``rows`` is cut in an epoch."""
+        source, row = self.catalog.source, int(self.rows[position])
         assert isinstance(source, memory.Memory)
         spare = source.length(row) - self.num_samples
         if spare <= 0 or self.crop == "start":
-            start = 0
-        elif self.crop == "center":
-            start = spare // 2
-        else:
-            start = int(np.random.default_rng((self.seed, epoch, row)).integers(spare + 1))
-        return source.stretch(row, start, self.num_samples)
+            return 0
+        if self.crop == "center":
+            return spare // 2
+        return int(np.random.default_rng((self.seed, epoch, row)).integers(spare + 1))
 
 
 class Batches:

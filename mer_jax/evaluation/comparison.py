@@ -38,7 +38,7 @@ def compare_repeats(a: repeated.Repeats, b: repeated.Repeats) -> dict[str, Any]:
     drawn = [
         repeated.replicates(repeats, of_one, metrics) for repeats, of_one in zip((a, b), parts, strict=True)
     ]
-    out: dict[str, Any] = {"num_clips": len(parts[0][0].ids), "num_splits": len(pairs), "metrics": {}}
+    out: dict[str, Any] = {"num_clips": a.num_clips(parts[0][0]), "num_splits": len(pairs), "metrics": {}}
     for metric in metrics:
         means = [repeated.mean([one[metric] for one in of_one]) for of_one in whole]
         difference = None if None in means else means[0] - means[1]  # type: ignore[operator]

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from mer_jax import checks
-from mer_jax.evaluation import bootstrap, run_folder, scores, statistics, target_scores
+from mer_jax.evaluation import bootstrap, dynamic_scores, run_folder, scores, statistics, target_scores
 from mer_jax.evaluation.bootstrap import Predictions
-from mer_jax.evaluation.run_folder import Run
+from mer_jax.evaluation.run_folder import DynamicRun, Run
 
 FOLDER = "crossval"
 """Of the splits of a cross-validated run, below its folder."""
@@ -26,6 +26,7 @@ METRICS = {
     "classes": ("accuracy", "macro_f1", "mcc", "auc", "pr_auc", "brier", "ece"),
     "tags": ("auc", "average_precision", "brier"),
     "numbers": ("pearson_r", "r2", "ccc", "rmse"),
+    "dynamic": dynamic_scores.METRICS,
 }
 """Scores by kind of task. F1 of tags is left to single runs: each has thresholds of its own."""
 _RESAMPLES = 1000
@@ -33,13 +34,13 @@ _RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Split:
-    """The test part of one run.
+    """The test part of one run; of ratings over time, each rating is a clip here.
 
     Attributes:
         fold, seed: which it is.
         ids: (clips,) sorted.
         groups: (clips,).
-        truth: (clips,) labels or (clips, targets).
+        truth: (clips,) labels or (clips, targets); of ratings over time also the song of each, in a last column.
         outputs: (clips, outputs) probabilities or numbers.
         test_to_train: clips of the test part over clips of the training part.
     """
@@ -82,8 +83,14 @@ class Repeats:
         """All scores of some clips."""
         if self.kind == "classes":
             return scores.compute(truth, outputs, self.names)
+        if self.kind == "dynamic":
+            return dynamic_scores.compute(truth[:, :-1], outputs, truth[:, -1].astype(np.int64), self.names)
         compute = target_scores.tags if self.kind == "tags" else target_scores.regression
         return compute(truth, outputs, self.names)
+
+    def num_clips(self, part: Split) -> int:
+        """Clips of some test part: songs, where ratings are over time."""
+        return len(np.unique(part.truth[:, -1])) if self.kind == "dynamic" else len(part.ids)
 
 
 def read(path: str | Path) -> Repeats:
@@ -109,12 +116,15 @@ def read_runs(paths: Sequence[Path], where: Path) -> Repeats:
         if isinstance(run, Run):
             kind, outputs, truth, of_run = "classes", run.probabilities, run.labels, run.classes
         else:
-            kind = "tags" if run.task == "tags" else "numbers"
+            kind = run.task if run.task in METRICS else "numbers"
             outputs, truth, of_run = run.predictions, run.targets, run.names
+            if isinstance(run, DynamicRun):
+                truth = np.column_stack([truth, run.clips])
         kinds.add(kind)
         names.add(of_run)
         order = np.argsort(arrays["ids"])
         num_train = sum(run.facts["data"]["counts"]["train"].values())
+        num_test = len(np.unique(run.clips)) if isinstance(run, DynamicRun) else len(order)
         splits.append(
             Split(
                 run.facts["fold"],
@@ -123,7 +133,7 @@ def read_runs(paths: Sequence[Path], where: Path) -> Repeats:
                 run.groups[order],
                 truth[order],
                 outputs[order],
-                len(order) / max(1, num_train),
+                num_test / max(1, num_train),
             )
         )
     if len(kinds) != 1 or len(names) != 1:
@@ -157,7 +167,7 @@ def summary(repeats: Repeats, names: Sequence[str]) -> dict[str, Any]:
     return {
         "runs": list(names),
         "seeds": list(repeats.seeds),
-        "num_clips": len(parts[0].ids),
+        "num_clips": repeats.num_clips(parts[0]),
         "num_groups": len(np.unique(parts[0].groups)),
         "scores": {metric: mean([one[metric] for one in found]) for metric in metrics},
         "intervals": _intervals(repeats, parts),
@@ -187,6 +197,11 @@ def replicates(repeats: Repeats, parts: list[Split], metrics: Sequence[str]) -> 
         known = [metric for metric in metrics if metric in bootstrap.METRICS]
         of_seeds = [Predictions(part.truth, part.outputs, part.groups) for part in parts]
         return bootstrap.replicates(of_seeds, metrics=known, num_resamples=_RESAMPLES)
+    if repeats.kind == "dynamic":
+        songs = [
+            dynamic_scores.SongPart.of(p.truth[:, :-1], p.outputs, p.truth[:, -1], p.groups) for p in parts
+        ]
+        return dynamic_scores.replicates(songs, num_resamples=_RESAMPLES)
     found: dict[str, list[float]] = {metric: [] for metric in metrics}
     for rows in bootstrap.resamples([part.groups for part in parts], num_resamples=_RESAMPLES):
         of_parts = [repeats.score(p.truth[r], p.outputs[r]) for p, r in zip(parts, rows, strict=True)]

@@ -7,9 +7,9 @@ The run folder must hold ``config.json``, ``facts.json``, ``metrics.jsonl``, ``s
 from pathlib import Path
 from typing import Any
 
+from mer_jax.evaluation import dynamic_report, html, run_facts, run_folder, statistics, target_report
 from mer_jax.evaluation import examples as _examples
-from mer_jax.evaluation import html, run_facts, run_folder, statistics, target_report
-from mer_jax.evaluation.run_folder import Run, TargetRun
+from mer_jax.evaluation.run_folder import DynamicRun, Run, TargetRun
 from mer_jax.evaluation.sections import Sections
 from mer_jax.evaluation.text_table import columns
 
@@ -35,7 +35,10 @@ def write(run_dir: Path | str) -> Path:
     from mer_jax.data.atomic import atomic_path
 
     run = run_folder.read(run_dir)
-    page = _target_page(run) if isinstance(run, TargetRun) else _class_page(run)
+    if isinstance(run, DynamicRun):
+        page = _dynamic_page(run)
+    else:
+        page = _target_page(run) if isinstance(run, TargetRun) else _class_page(run)
     target = run.path / "report.html"
     with atomic_path(target) as temporary:
         temporary.write_text(page.render(), encoding="utf-8")
@@ -76,6 +79,19 @@ def _target_page(run: TargetRun) -> html.Page:
     return page
 
 
+def _dynamic_page(run: DynamicRun) -> html.Page:
+    note = SYNTHETIC if run.synthetic else ""
+    page = html.Page(title=f"Run {run.name}", subtitle=dynamic_report.subtitle(run), label=note)
+    sections = dynamic_report.DynamicSections(
+        path=run.path, classes=(), page=page, note=note, run=run, spans=dynamic_report.intervals(run)
+    )
+    sections.headline()
+    sections.songs()
+    sections.training_curves()
+    sections.facts()
+    return page
+
+
 def summary_table(run_dir: Path | str) -> str:
     """The headline scores and the per-class table of a run as plain text, for a terminal.
 
@@ -83,10 +99,17 @@ def summary_table(run_dir: Path | str) -> str:
         DataError: as :func:`write`.
     """
     run = run_folder.read(run_dir)
-    said = target_report.subtitle(run) if isinstance(run, TargetRun) else run_facts.subtitle(run)
+    if isinstance(run, DynamicRun):
+        said = dynamic_report.subtitle(run)
+    else:
+        said = target_report.subtitle(run) if isinstance(run, TargetRun) else run_facts.subtitle(run)
     title = f"{html.printable(run.name)}: {html.printable(said)}"
     lines = [f"{title}  [{SYNTHETIC.upper()}]" if run.synthetic else title, ""]
     header = ["score", "validation", "test", "95 % interval"]
+    if isinstance(run, DynamicRun):
+        lines += columns(header, dynamic_report.score_rows(run, dynamic_report.intervals(run)))
+        names, rows = dynamic_report.target_rows(run)
+        return "\n".join(line.rstrip() for line in [*lines, "", *columns(names, rows)])
     if isinstance(run, TargetRun):
         lines += columns(header, target_report.score_rows(run, target_report.interval(run)))
         names, rows = target_report.target_rows(run)

@@ -88,7 +88,7 @@ class TargetRun(RunRecord):
     """A run that predicts numbers or tags.
 
     Attributes:
-        task: "valence_arousal", "targets" or "tags".
+        task: "valence_arousal", "targets", "tags" or "dynamic".
         names: of the targets.
         targets: (clips, targets) true values of the test part.
         predictions: (clips, targets).
@@ -98,6 +98,21 @@ class TargetRun(RunRecord):
     names: tuple[str, ...]
     targets: np.ndarray
     predictions: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class DynamicRun(TargetRun):
+    """A run that predicts ratings over time: a row of ``targets``, ``predictions`` and ``groups`` is one rating.
+
+    Attributes:
+        songs: (ratings,) id of the song.
+        clips: (ratings,) its row in the data set.
+        times_s: (ratings,) seconds from the start of the song.
+    """
+
+    songs: np.ndarray
+    clips: np.ndarray
+    times_s: np.ndarray
 
 
 def curve(epochs: Sequence[Mapping[str, Any]], part: str, metric: str) -> np.ndarray:
@@ -147,9 +162,20 @@ def _read_classes(common: dict[str, Any]) -> Run:
 
 def _read_targets(common: dict[str, Any], task: str) -> TargetRun:
     source = common["path"] / "predictions.npz"
-    arrays = read_arrays(source, required=("groups", "targets", "predictions", "names"))
-    run = TargetRun(
+    over_time = ("songs", "clips", "times_s") if task == "dynamic" else ()
+    arrays = read_arrays(source, required=("groups", "targets", "predictions", "names", *over_time))
+    for name in over_time:
+        if arrays[name].shape != arrays["groups"].shape:
+            raise checks.DataError(
+                source,
+                f"holds {name} of shape {arrays[name].shape}",
+                expected=f"{arrays['groups'].shape}, as its groups",
+            )
+    columns: dict[str, Any] = {name: arrays[name] for name in over_time}
+    build: type[TargetRun] = DynamicRun if over_time else TargetRun
+    run = build(
         **common,
+        **columns,
         groups=arrays["groups"],
         task=task,
         names=tuple(str(name) for name in arrays["names"]),

@@ -5,10 +5,12 @@ from mer_jax.experiment.crossval import cross_validate, describe
 from mer_jax.experiment.evaluating import evaluate
 from mer_jax.experiment.restoring import TrainedRun, output_function, restore
 from mer_jax.experiment.running import run
+from mer_jax.experiment.sequences import course
 
 __all__ = [
     "TrainedRun",
     "build_model",
+    "course",
     "cross_validate",
     "describe",
     "evaluate",

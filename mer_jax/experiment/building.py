@@ -6,6 +6,7 @@ from flax import nnx
 
 from mer_jax import checks, features, models
 from mer_jax.config import ExperimentConfig, Network
+from mer_jax.data.rating_grid import RatingGrid
 from mer_jax.features import FeatureSet
 from mer_jax.frontends.backends import check_backend
 from mer_jax.frontends.backends.handover import Precomputed
@@ -20,7 +21,11 @@ INPUTS: dict[Network, str] = {"recurrent": "series", "dense": "vector", "vgg19":
 
 
 def build_model(
-    settings: ExperimentConfig, num_outputs: int, *, base: VGG19Base | None = None
+    settings: ExperimentConfig,
+    num_outputs: int,
+    *,
+    base: VGG19Base | None = None,
+    rate_hz: float | None = None,
 ) -> EmotionModel:
     """Front-end, standardisation (not fitted yet) and network of a configuration.
 
@@ -28,6 +33,7 @@ def build_model(
         settings: the configuration.
         num_outputs: classes, or numbers to predict.
         base: convolutional base of a VGG19, loaded before (:func:`load_base`); None loads it where it is needed.
+        rate_hz: outputs a second, of a recurrent network that gives a sequence of them; None is one output a clip.
 
     Raises:
         mer_jax.checks.ConfigError: an unknown front-end or option, or sizes that do not fit.
@@ -44,6 +50,24 @@ def build_model(
     network: nnx.Module
     if settings.network == "dense":
         network = DenseNet(num_features=size, num_classes=num_outputs, config=settings.dense, rngs=rngs)
+    elif rate_hz is not None:
+        if "hop" in frontend.trainable:
+            raise checks.ConfigError(
+                "frontend.options",
+                "let the front-end learn its hop, so that frames leave the ratings that they belong to",
+                expected="a fixed hop for outputs over time",
+                remedy="name what else it is to learn: trainable window_length",
+            )
+        grid = RatingGrid(rate_hz, settings.sr, settings.num_samples)
+        network = models.SequenceNetwork(
+            settings.recurrent,
+            num_features=size,
+            num_outputs=num_outputs,
+            num_steps=grid.num_steps,
+            hop_length=frontend.hop_length,
+            step_samples=grid.step,
+            rngs=rngs,
+        )
     else:
         network = models.build(
             settings.recurrent,

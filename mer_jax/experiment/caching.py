@@ -23,6 +23,8 @@ from mer_jax.config import ExperimentConfig
 from mer_jax.data import pipeline
 from mer_jax.data.atomic import write_arrays
 from mer_jax.data.catalog import Catalog
+from mer_jax.data.rated_loader import with_ratings
+from mer_jax.data.rating_grid import RatingGrid
 from mer_jax.frontends.backends.handover import Precomputed
 from mer_jax.frontends.base import Frontend
 from mer_jax.models import EmotionModel, Normalizer
@@ -193,23 +195,34 @@ class CachedLoader(pipeline.Loader):
     Args:
         array: features of all clips of the catalog; its rows stand in for ``waveform``.
         catalog, indices, options: as there.
+        grid: the steps of a clip, where its ratings over time belong to the batch (:mod:`mer_jax.data.rated_loader`).
     """
 
     def __init__(
-        self, array: FeatureArray, catalog: Catalog, indices: Sequence[int] | np.ndarray, **options: Any
+        self,
+        array: FeatureArray,
+        catalog: Catalog,
+        indices: Sequence[int] | np.ndarray,
+        *,
+        grid: RatingGrid | None = None,
+        **options: Any,
     ) -> None:
         # Gathering rows is quicker than handing them from thread to thread.
         super().__init__(catalog, indices, crop="center", threads=0, **options)
         self.array = array
+        self.grid = grid
 
     def assemble(self, places: Sequence[tuple[int, int]]) -> pipeline.Batch:
         """Make a batch of features."""
         rows = np.full(self.batch_size, self.rows[places[0][1]], np.int32)
         rows[: len(places)] = [self.rows[position] for _, position in places]
         real = np.arange(self.batch_size) < len(places)
-        return {"waveform": self.array.values[rows], "length": self.array.lengths[rows]} | self.columns(
-            rows, real
-        )
+        found = {"waveform": self.array.values[rows], "length": self.array.lengths[rows]}
+        found |= self.columns(rows, real)
+        if self.grid is None:
+            return found
+        # Clips whose crops matter are not computed once, so these begin at their first sample.
+        return with_ratings(found | {"start": np.zeros(self.batch_size, np.int32)}, self.catalog, self.grid)
 
 
 def _given(frontend: Any) -> Frontend:

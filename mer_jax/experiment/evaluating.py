@@ -8,8 +8,9 @@ import numpy as np
 from mer_jax import checks, data
 from mer_jax.data import splits
 from mer_jax.data.catalog import Catalog
-from mer_jax.experiment import inputs, targets, windows
+from mer_jax.experiment import inputs, sequences, targets, windows
 from mer_jax.experiment.restoring import TrainedRun, output_function, restore
+from mer_jax.training.task import SequenceRegression
 
 
 def evaluate(
@@ -27,7 +28,8 @@ def evaluate(
     Returns:
         The scores (:func:`mer_jax.evaluation.scores.compute`, or those of :mod:`mer_jax.evaluation.target_scores`). With
         ``hop_s`` those of the tracks (a track's outputs are the mean over its windows), and under ``"segments"`` those of the
-        windows taken one by one.
+        windows taken one by one. Ratings over time (:mod:`mer_jax.evaluation.dynamic_scores`) are always scored by windows
+        that cover all of them, ``hop_s`` making them overlap; clips without any are left out.
 
     Raises:
         mer_jax.checks.InputError: the run or the data cannot be used, or the classes (targets, tags) differ.
@@ -43,11 +45,15 @@ def evaluate(
         )
         rows = getattr(split, part)
     score = targets.score_function(catalog, trained.task, thresholds=trained.thresholds)
+    if hop_s is not None:
+        checks.positive("hop_s", hop_s)
+    if isinstance(trained.task, SequenceRegression):
+        predicted = sequences.predict(trained, catalog, targets.rated_rows(catalog, rows), hop_s=hop_s)
+        return dict(score(predicted.truth, predicted.outputs))
     if hop_s is None:
         loader = inputs.waveform_loader(catalog, rows, settings, train=False)
-        found, index = inputs.predict(trained.model, loader, trained.task)
-        return dict(score(targets.truth(catalog, trained.task, index), found))
-    checks.positive("hop_s", hop_s)
+        predicted = inputs.predict(trained.model, loader, trained.task)
+        return dict(score(predicted.truth, predicted.outputs))
     found, index = windows.outputs_of_tracks(
         output_function(trained),
         catalog,
@@ -61,9 +67,12 @@ def evaluate(
 
 
 def _catalog(trained: TrainedRun, where: str) -> Catalog:
-    """A data set whose classes (targets, tags) are those of a run."""
+    """A data set whose classes (targets, tags) are those of a run, with its ratings on the run's scale."""
     settings = trained.config
-    catalog = targets.with_targets(data.load(where, sr=settings.sr), settings.task, where)
+    catalog = targets.on_scale(data.load(where, sr=settings.sr), trained.rating_range, settings.task)
+    catalog = targets.with_targets(catalog, settings.task, where)
+    if isinstance(trained.task, SequenceRegression):
+        sequences.check_rate(catalog, trained.task, where)
     names = targets.output_names(catalog, settings.task)
     if names != trained.outputs:
         what = "classes" if settings.task in ("classes", "joint") else "targets"

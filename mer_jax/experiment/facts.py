@@ -40,8 +40,9 @@ def of_data(catalog: Catalog, split: splits.Split) -> dict[str, Any]:
     """The data set, and how many clips of each class are in each part."""
     ratings = catalog.valence_arousal
     means = None
-    if ratings is not None and catalog.classes:
-        train_labels = catalog.labels[split.train]
+    train_labels = catalog.labels[split.train]
+    every_class = set(range(len(catalog.classes))) <= set(train_labels.tolist())
+    if ratings is not None and catalog.classes and every_class:
         means = [
             ratings[split.train][train_labels == k].mean(axis=0).tolist() for k in range(len(catalog.classes))
         ]

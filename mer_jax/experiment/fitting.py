@@ -24,13 +24,13 @@ class Fitted:
 
     Attributes:
         result: how the training went.
-        predictions: "validation" and "test" -> the model's outputs, and the rows of the catalog that they are of.
+        predictions: "validation" and "test" -> the model's outputs, the rows of the catalog that they are of, the truth.
         scores: "validation" and "test" -> scores.
         thresholds: (tags,) above which a tag is given, tuned on the validation part; None for other tasks.
     """
 
     result: loop.FitResult
-    predictions: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    predictions: Mapping[str, inputs.Predicted]
     scores: Mapping[str, Mapping[str, Any]]
     thresholds: np.ndarray | None = None
 
@@ -92,10 +92,8 @@ def fit_and_score(
     found = {part: inputs.predict(model, loaders[part], task) for part in ("validation", "test")}
     thresholds = None
     if isinstance(task, MultiLabel):
-        outputs, rows = found["validation"]
-        thresholds = target_scores.best_thresholds(targets.truth(catalog, task, rows), outputs)
+        tuned_on = found["validation"]
+        thresholds = target_scores.best_thresholds(tuned_on.truth, tuned_on.outputs)
         score = targets.score_function(catalog, task, thresholds=thresholds)
-    scores = {
-        part: score(targets.truth(catalog, task, rows), outputs) for part, (outputs, rows) in found.items()
-    }
+    scores = {part: score(one.truth, one.outputs) for part, one in found.items()}
     return Fitted(result, found, scores, thresholds)

@@ -71,7 +71,7 @@ def restore(path: str | Path) -> TrainedRun:
     of = {"classes": ["classes"], "joint": ["classes", "targets"]}.get(settings.task, ["targets"])
     names = tuple(name for part in of for name in known["data"][part])
     task = targets.from_json(settings.task, known["task"])
-    model = building.build_model(settings, len(names))
+    model = building.build_model(settings, len(names), rate_hz=targets.rate_of(task))
     if known.get("cached"):
         if isinstance(model.network, VGG19):
             check_base(path, settings, model.network, known["base_checksum"])

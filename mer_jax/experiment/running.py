@@ -13,11 +13,21 @@ from mer_jax.data import splits
 from mer_jax.data.atomic import write_arrays
 from mer_jax.data.catalog import PARTS, Catalog
 from mer_jax.evaluation import feature_examples, report
-from mer_jax.experiment import building, caching, facts, fitting, folder, inputs, starting, targets
+from mer_jax.experiment import (
+    building,
+    caching,
+    facts,
+    fitting,
+    folder,
+    inputs,
+    sequences,
+    starting,
+    targets,
+)
 from mer_jax.experiment.caching import FeatureArray
 from mer_jax.frontends.image import Image
 from mer_jax.models import EmotionModel
-from mer_jax.training.task import Classification, Joint, Task
+from mer_jax.training.task import Classification, Joint, SequenceRegression, Task
 
 Kept = dict[int | None, FeatureArray]
 """Features by the seed that they depend on (:func:`.caching.seed_of`)."""
@@ -55,13 +65,22 @@ def run(
     split = splits.split_of(
         catalog, settings.split, fold=settings.fold, folds=settings.folds, seed=settings.seed
     )
+    left_out = 0
+    if settings.task == "dynamic":
+        split = targets.rated_parts(catalog, split)
+        left_out = len(catalog) - len(targets.rated_rows(catalog, np.arange(len(catalog))))
     task = targets.task_of(settings, catalog, split.train)
-    model = building.build_model(settings, len(targets.output_names(catalog, settings.task)))
+    num_outputs = len(targets.output_names(catalog, settings.task))
+    model = building.build_model(settings, num_outputs, rate_hz=targets.rate_of(task))
     folder.claim(out, settings, resume=resume)
     why_not = why_not_cached(settings, catalog, model)
     known = facts.of_run(settings, catalog, split, model, task)
     known |= {"cached": not why_not} | ({"not_cached_because": why_not} if why_not else {})
+    if left_out:
+        known["clips_without_ratings_over_time"] = left_out
     folder.write_json(out / "facts.json", known)
+    if progress and left_out:
+        print(f"{left_out} of {len(catalog)} clips have no ratings over time in their audio and are left out")
     if progress and why_not:
         print(f"features are computed in every epoch: {why_not}")
     trained, loaders = inputs_of(settings, catalog, split, model, cached=not why_not, kept=kept)
@@ -71,7 +90,7 @@ def run(
     fitted = fitting.fit_and_score(
         trained, loaders, catalog, settings, task, run_dir=out, resume=resume, progress=progress
     )
-    write_predictions(out / "predictions.npz", catalog, task, *fitted.predictions["test"])
+    write_predictions(out / "predictions.npz", catalog, task, fitted.predictions["test"])
     folder.write_json(out / "scores.json", fitted.scores)
     if settings.task in ("classes", "joint"):
         feature_examples.write(
@@ -106,10 +125,10 @@ def inputs_of(
     """The part of the model that is trained, its standardisation fitted, and its batches."""
     if not cached:
         loaders = {
-            part: inputs.waveform_loader(catalog, getattr(split, part), settings, train=part == "train")
+            part: inputs.loader_of(catalog, getattr(split, part), settings, train=part == "train")
             for part in PARTS
         }
-        once = inputs.waveform_loader(catalog, split.train, settings, train=False)
+        once = inputs.loader_of(catalog, split.train, settings, train=False)
         model.standardisation.take(models.fit_normalizer(model, once))
         return model, loaders
     kept = {} if kept is None else kept
@@ -136,6 +155,8 @@ def why_not_cached(settings: ExperimentConfig, catalog: Catalog, model: EmotionM
     durations = catalog.durations_s
     if durations is None or (np.rint(durations * catalog.sr) > settings.num_samples).any():
         return f"clips longer than {settings.clip_s:g} s are cut at random places"
+    if settings.task == "dynamic" and not inputs.begin_with_a_step(settings, catalog):
+        return "ratings over time do not begin at whole steps"
     silence = np.zeros((1, settings.num_samples), np.float32)
     prepare = inputs.backend_function(settings)
     given = silence if prepare is None else prepare(silence)
@@ -146,13 +167,16 @@ def why_not_cached(settings: ExperimentConfig, catalog: Catalog, model: EmotionM
     return ""
 
 
-def write_predictions(path: Path, catalog: Catalog, task: Task, found: np.ndarray, rows: np.ndarray) -> None:
-    """The test part clip by clip: what is true, and what the model said."""
+def write_predictions(path: Path, catalog: Catalog, task: Task, predicted: inputs.Predicted) -> None:
+    """The test part clip by clip (rating by rating, where they are over time): what is true, and what the model said."""
+    if isinstance(task, SequenceRegression):
+        write_arrays(path, sequences.columns(catalog, predicted))
+        return
+    found, rows, true = predicted
     columns: dict[str, np.ndarray] = {
         "ids": np.array([catalog.ids[row] for row in rows]),
         "groups": np.array([catalog.groups[row] for row in rows]),
     }
-    true = targets.truth(catalog, task, rows)
     if isinstance(task, Classification):
         columns |= {"labels": true, "probabilities": found, "classes": np.array(catalog.classes)}
     elif isinstance(task, Joint):

@@ -8,13 +8,16 @@ import numpy as np
 
 from mer_jax import checks
 from mer_jax.config import ExperimentConfig, TaskName
-from mer_jax.data.catalog import Catalog
-from mer_jax.evaluation import scores, target_scores
+from mer_jax.data.catalog import PARTS, Catalog
+from mer_jax.data.rating_grid import num_usable
+from mer_jax.data.splits import Split
+from mer_jax.evaluation import dynamic_scores, scores, target_scores
 from mer_jax.training.task import (
     Classification,
     Joint,
     MultiLabel,
     Regression,
+    SequenceRegression,
     Task,
     balanced_weights,
     standardising,
@@ -26,7 +29,8 @@ VALENCE_AROUSAL = ("valence", "arousal")
 def with_targets(catalog: Catalog, task: TaskName, spec: str) -> Catalog:
     """The catalog with what the task predicts in ``targets``, or as it is for classes.
 
-    Valence and arousal are predicted, and scored, on the scale that listeners rated on (:attr:`Catalog.rating_range`).
+    Valence and arousal are predicted, and scored, on the scale that listeners rated on (:attr:`Catalog.rating_range`). For
+    ratings over time that is the scale of those, and ``targets`` are their means over each clip (zeros where there are none).
 
     Raises:
         mer_jax.checks.DataError: the data set does not hold what the task is about.
@@ -48,6 +52,8 @@ def with_targets(catalog: Catalog, task: TaskName, spec: str) -> Catalog:
             raise checks.DataError(spec, "has no ratings", expected="valence and arousal for every clip")
         native = catalog.native(catalog.valence_arousal).astype(np.float32)
         return dataclasses.replace(catalog, targets=native, target_names=VALENCE_AROUSAL)
+    if task == "dynamic":
+        return _with_dynamic(catalog, spec)
     if catalog.targets is None:
         raise checks.DataError(
             spec,
@@ -63,6 +69,63 @@ def with_targets(catalog: Catalog, task: TaskName, spec: str) -> Catalog:
             remedy="predict numbers with --task targets",
         )
     return catalog
+
+
+def on_scale(catalog: Catalog, scale: tuple[float, float] | None, task: TaskName) -> Catalog:
+    """A data set that a run is scored on, its valence and arousal given on the scale on which the run predicts.
+
+    Ratings in [-1, 1] are the same on whatever scale listeners used; predictions of 1..9 held against truths of 0..1 would
+    mean nothing.
+    """
+    if task in ("valence_arousal", "joint"):
+        return dataclasses.replace(catalog, rating_range=scale)
+    if task == "dynamic" and catalog.dynamic is not None:
+        return dataclasses.replace(catalog, dynamic=dataclasses.replace(catalog.dynamic, rating_range=scale))
+    return catalog
+
+
+def _with_dynamic(catalog: Catalog, spec: str) -> Catalog:
+    dynamic = catalog.dynamic
+    if dynamic is None or not num_usable(dynamic, catalog.durations_s).any():
+        raise checks.DataError(
+            spec,
+            "has no ratings over time" if dynamic is None else "has no ratings over time in its audio",
+            expected="a prepared data set with some, such as DEAM, emoMusic or PMEmo",
+            remedy="predict one valence and arousal a clip with --task valence_arousal",
+        )
+    means = [
+        dynamic.native(row).mean(axis=0) if len(series) else np.zeros(2)
+        for row, series in enumerate(dynamic.valence_arousal)
+    ]
+    return dataclasses.replace(
+        catalog,
+        targets=np.array(means, np.float32),
+        target_names=VALENCE_AROUSAL,
+        rating_range=dynamic.rating_range,
+    )
+
+
+def rated_rows(catalog: Catalog, rows: np.ndarray) -> np.ndarray:
+    """Those of some rows that have a rating over time in their audio."""
+    assert catalog.dynamic is not None  # with_targets sees to it
+    return rows[num_usable(catalog.dynamic, catalog.durations_s)[rows] > 0]
+
+
+def rated_parts(catalog: Catalog, split: Split) -> Split:
+    """A split without the clips that have no rating over time: which fold a clip is in does not depend on them.
+
+    Raises:
+        mer_jax.checks.DataError: nothing is left of a part.
+    """
+    parts = {part: rated_rows(catalog, getattr(split, part)) for part in PARTS}
+    for part, rows in parts.items():
+        if not len(rows):
+            raise checks.DataError(
+                catalog.name,
+                f"none of the {len(getattr(split, part))} clips of its {part} part has ratings over time",
+                remedy="use another split, fold or seed",
+            )
+    return Split(**parts)
 
 
 def _has_numbers(catalog: Catalog) -> bool:
@@ -86,17 +149,33 @@ def task_of(settings: ExperimentConfig, catalog: Catalog, rows: np.ndarray) -> T
     classification = Classification(settings.training.label_smoothing, weights)
     if settings.task == "classes":
         return classification
+    if settings.task == "dynamic":
+        return _sequence_task(settings, catalog, rows)
     assert catalog.targets is not None  # with_targets sees to it
     regression = standardising(catalog.targets[rows], settings.training.regression_loss)
     return regression if settings.task != "joint" else Joint(classification, regression)
 
 
+def _sequence_task(settings: ExperimentConfig, catalog: Catalog, rows: np.ndarray) -> SequenceRegression:
+    """Each rating of these rows that lies in the audio counts once."""
+    dynamic = catalog.dynamic
+    assert dynamic is not None  # with_targets sees to it
+    usable = num_usable(dynamic, catalog.durations_s)
+    ratings = np.concatenate([dynamic.native(row)[: usable[row]] for row in rows.tolist()])
+    spread = standardising(ratings, settings.training.regression_loss)
+    return SequenceRegression(spread.mean, spread.std, spread.loss, dynamic.rate_hz)
+
+
 def score_function(
     catalog: Catalog, task: Task, *, thresholds: np.ndarray | None = None
 ) -> Callable[[np.ndarray, np.ndarray], Mapping[str, Any]]:
-    """Scores of a part from the truth (labels or targets) and the model's outputs; ``thresholds`` are those of tags."""
+    """Scores of a part from the truth (as the task gives it) and the model's outputs; ``thresholds`` are those of tags."""
     if isinstance(task, Regression):
         return lambda true, found: target_scores.regression(
+            true, found, catalog.target_names, std=task.std, loss=task.loss
+        )
+    if isinstance(task, SequenceRegression):
+        return lambda true, found: dynamic_scores.of_windows(
             true, found, catalog.target_names, std=task.std, loss=task.loss
         )
     if isinstance(task, Joint):
@@ -118,7 +197,7 @@ def _joint_scores(catalog: Catalog, task: Joint, true: np.ndarray, found: np.nda
 
 
 def truth(catalog: Catalog, task: Task, rows: np.ndarray) -> np.ndarray:
-    """Labels, or targets (or both, side by side), of some rows."""
+    """Labels, or targets (or both, side by side), of some rows: what a task that gives one answer a clip is scored against."""
     if isinstance(task, Classification):
         return catalog.labels[rows]
     assert catalog.targets is not None  # with_targets sees to it
@@ -127,12 +206,18 @@ def truth(catalog: Catalog, task: Task, rows: np.ndarray) -> np.ndarray:
     return catalog.targets[rows]
 
 
+def rate_of(task: Task) -> float | None:
+    """Answers a second; None of a task that asks for one a clip."""
+    return task.rate_hz if isinstance(task, SequenceRegression) else None
+
+
 def to_json(task: Task) -> dict[str, Any]:
     """What a run has to remember of its task in order to compute."""
     if isinstance(task, Joint):
         return to_json(task.regression)
-    if isinstance(task, Regression):
-        return {"mean": list(task.mean), "std": list(task.std), "loss": task.loss}
+    if isinstance(task, Regression | SequenceRegression):
+        spread = {"mean": list(task.mean), "std": list(task.std), "loss": task.loss}
+        return spread | ({"rate_hz": task.rate_hz} if isinstance(task, SequenceRegression) else {})
     return {}
 
 
@@ -142,5 +227,8 @@ def from_json(name: TaskName, values: Mapping[str, Any]) -> Task:
         return MultiLabel()
     if name == "classes":
         return Classification()
-    regression = Regression(tuple(values["mean"]), tuple(values["std"]), values.get("loss", "mse"))
+    spread = tuple(values["mean"]), tuple(values["std"]), values.get("loss", "mse")
+    if name == "dynamic":
+        return SequenceRegression(*spread, values["rate_hz"])
+    regression = Regression(*spread)
     return Joint(Classification(), regression) if name == "joint" else regression

@@ -38,6 +38,18 @@ def outputs_of_windows(
     """
     starts = window_starts(len(y), window, hop)
     lengths = np.minimum(len(y) - starts, window).astype(np.int32)
+    return outputs_at(function, y, starts, window=window), starts, lengths
+
+
+def outputs_at(
+    function: Callable[[Any, Any], Any],
+    y: Float[np.ndarray, "samples"],
+    starts: Int[np.ndarray, "windows"],
+    *,
+    window: int,
+) -> Float[np.ndarray, "windows *outputs"]:
+    """A model's outputs for the windows of one clip that begin at ``starts``; arguments as :func:`outputs_of_windows`."""
+    lengths = np.minimum(len(y) - starts, window).astype(np.int32)
     found = []
     for begin in range(0, len(starts), BATCH_SIZE):
         # Filled up, so that one shape is compiled.
@@ -48,7 +60,7 @@ def outputs_of_windows(
             waveforms[row, :length] = y[start : start + length]
             valid[row] = length
         found.append(np.asarray(function(waveforms, valid))[: len(starts[part])])
-    return np.concatenate(found), starts, lengths
+    return np.concatenate(found)
 
 
 def outputs_of_tracks(

@@ -6,6 +6,7 @@ from mer_jax.models.emotion import EmotionModel, fit_normalizer
 from mer_jax.models.lstm import LSTM, BiLSTM, SimpleRNN
 from mer_jax.models.normalizer import Normalizer
 from mer_jax.models.recurrent import CNNBiLSTM, RecurrentConfig, RecurrentNetwork, build
+from mer_jax.models.sequence import SequenceNetwork
 from mer_jax.models.vgg19 import VGG19, VGG19Base, VGG19Config
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Normalizer",
     "RecurrentConfig",
     "RecurrentNetwork",
+    "SequenceNetwork",
     "SimpleRNN",
     "VGG19Base",
     "VGG19Config",

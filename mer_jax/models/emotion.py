@@ -21,7 +21,7 @@ class EmotionModel(nnx.Module):
         frontend: (batch, samples) -> (batch, frames, features), or pictures (batch, height, width, 3).
         normalizer: fitted on the training fold (:func:`fit_normalizer`); None where the network takes the features as
             they are (pictures).
-        network: ``network(features, mask=, deterministic=, rngs=)`` -> (batch, outputs).
+        network: ``network(features, mask=, deterministic=, rngs=)`` -> (batch, outputs), or (batch, steps, outputs).
         summary: (features, mask) -> (batch, values), statistics over the valid frames of a clip; None leaves the frames.
     """
 
@@ -56,7 +56,7 @@ class EmotionModel(nnx.Module):
         *,
         deterministic: bool = True,
         rngs: nnx.Rngs | jax.Array | None = None,
-    ) -> Float[Array, "batch classes"]:
+    ) -> Float[Array, "batch *steps classes"]:
         """Logits of each clip.
 
         Args:
@@ -89,7 +89,7 @@ class EmotionModel(nnx.Module):
         *,
         deterministic: bool = True,
         rngs: nnx.Rngs | jax.Array | None = None,
-    ) -> Float[Array, "batch classes"]:
+    ) -> Float[Array, "batch *steps classes"]:
         """Logits from what :meth:`features` gave."""
         if self.normalizer is not None:
             features = self.normalizer(features)

@@ -35,7 +35,8 @@ class RecurrentConfig:
     dropout: float = 0.3
     """Share of the dense layer's outputs that training sets to zero."""
     pool: Pool = "flatten"
-    """From frames to one vector: flatten (a fixed number of frames), mean over the valid frames, or last state."""
+    """From frames to one vector: flatten (a fixed number of frames), mean over the valid frames, or last state. Not used by
+    the task dynamic, which takes the mean over each step."""
 
     def __post_init__(self) -> None:
         with checks.as_config("recurrent"):
@@ -119,7 +120,7 @@ class RecurrentNetwork(nnx.Module):
         mask: Bool[ArrayLike, "batch frames"] | None = None,
         deterministic: bool = True,
         rngs: nnx.Rngs | jax.Array | None = None,
-    ) -> Float[Array, "batch classes"]:
+    ) -> Float[Array, "batch *steps classes"]:
         """Logits of each clip.
 
         Args:

@@ -174,12 +174,10 @@ def _run_cell(
     return record
 
 
-def _write_predictions(
-    path: Path, catalog: Catalog, found: Mapping[str, tuple[np.ndarray, np.ndarray]]
-) -> None:
+def _write_predictions(path: Path, catalog: Catalog, found: Mapping[str, inputs.Predicted]) -> None:
     columns: dict[str, np.ndarray] = {"classes": np.array(catalog.classes)}
     for prefix, part in (("", "test"), ("validation_", "validation")):
-        probabilities, rows = found[part]
+        probabilities, rows, _ = found[part]
         columns[prefix + "ids"] = np.array([catalog.ids[row] for row in rows])
         columns[prefix + "groups"] = np.array([catalog.groups[row] for row in rows])
         columns[prefix + "labels"] = catalog.labels[rows]

@@ -3,6 +3,7 @@
 from mer_jax.training.augmentation import AugmentationConfig
 from mer_jax.training.loop import FitResult, TrainingConfig, fit
 from mer_jax.training.optimizer import OptimizerConfig
+from mer_jax.training.sequence_task import SequenceRegression
 from mer_jax.training.step import TrainState, make_step
 from mer_jax.training.task import Classification, Joint, MultiLabel, Regression
 
@@ -14,6 +15,7 @@ __all__ = [
     "MultiLabel",
     "OptimizerConfig",
     "Regression",
+    "SequenceRegression",
     "TrainState",
     "TrainingConfig",
     "fit",

@@ -24,7 +24,7 @@ _SMALLER_IS_BETTER = ("loss", "brier", "ece", "rmse")
 # Steps between two looks at the device: often enough that few batches queue up there, too seldom to slow it down.
 _LOOK_EVERY = 16
 # What a step needs of a batch.
-_INPUTS = ("waveform", "length", "label", "target", "weight")
+_INPUTS = ("waveform", "length", "label", "target", "ratings", "rating_index", "weight")
 
 ScoreFunction = Callable[[np.ndarray, np.ndarray], Mapping[str, Any]]
 Watch = Callable[[Any], Mapping[str, float]]
@@ -47,7 +47,7 @@ class TrainingConfig:
     class_weights: Literal["none", "balanced"] = "none"
     """balanced: each class's clips weigh n / (classes * clips of the class)."""
     regression_loss: Literal["mse", "ccc"] = "mse"
-    """Of numbers: squared error in units of each one's spread, or 1 - concordance over the batch."""
+    """Of numbers: squared error in units of each one's spread, or 1 - concordance over the batch (over its rated steps)."""
     checkpoint_every_steps: int = 0
     """Also save in the middle of an epoch, every so many steps; 0 saves after each epoch only."""
     tensorboard: bool = False
@@ -293,6 +293,10 @@ class Fit:
                 remedy="lower optimizer.learning_rate, or look at the data of that step",
             )
         weight = totals["weight"]
+        if weight == 0:
+            raise checks.TrainingError(
+                "training part", "has no rating in the audio of any of its clips", expected="at least one"
+            )
         return {name: totals[name] / weight for name in ("loss", *self.task.measures)}
 
     def _validate(self) -> dict[str, float | None]:

@@ -14,6 +14,7 @@ import numpy as np
 import optax
 
 from mer_jax._shapes import Array, Float, Int
+from mer_jax.training.sequence_task import SequenceRegression
 
 Batch = Mapping[str, Any]
 
@@ -209,7 +210,7 @@ class Joint:
         return self.classification.measure(a, p) | self.regression.measure(b, q)
 
 
-Task = Classification | Regression | MultiLabel | Joint
+Task = Classification | Regression | MultiLabel | Joint | SequenceRegression
 
 
 def concordance(

@@ -134,26 +134,27 @@ _SECOND = (
 )
 
 
-def deam(folder: Path) -> None:
+def deam(folder: Path, songs: list[tuple] | None = None, *, seconds: float = 0.2) -> None:
+    songs = DEAM if songs is None else songs
     averaged = folder / "DEAM_Annotations" / "annotations" / "annotations averaged per song"
     text(
         averaged / "song_level" / "static_annotations_averaged_songs_1_2000.csv",
         "song_id, valence_mean, valence_std, arousal_mean, arousal_std",
-        *(f"{song},{v},0.94,{a},0.63" for song, v, a, *_ in DEAM if song <= 2000),
+        *(f"{song},{v},0.94,{a},0.63" for song, v, a, *_ in songs if song <= 2000),
     )
     text(
         averaged / "song_level" / "static_annotations_averaged_songs_2000_2058.csv",
         _SECOND,
         *(
             f"{song},{v},0.98,5.0,1.41,2.2,0.98,{a},0.8,8.6,0.49,3.4,1.02"
-            for song, v, a, *_ in DEAM
+            for song, v, a, *_ in songs
             if song > 2000
         ),
     )
     for column, name, moments in ((0, "valence", 8), (1, "arousal", 7)):
         times = [15000 + 500 * i for i in range(moments)]
         rows = [["song_id", *(f"sample_{time}ms" for time in times)]]
-        for song, _, _, means, rated, *_ in DEAM:
+        for song, _, _, means, rated, *_ in songs:
             values = [means[column] + 0.01 * (i - (rated - 1) / 2) for i in range(rated)]
             rows.append([song, *(f"{v:.4f}" for v in values), *[""] * (moments - rated)])
         table(averaged / "dynamic (per second annotations)" / f"{name}.csv", rows)
@@ -179,8 +180,14 @@ def deam(folder: Path) -> None:
         "2001,2001.mp3,Title,Band,Album,Hip-Hop",
         "2058,2058.mp3,Title,Band,Album,Rock,Indie,Pop",
     )
-    for song, _, _, _, _, sr, channels in DEAM:
-        audio(folder / "DEAM_audio" / "MEMD_audio" / f"{song}.mp3", song, sr=sr, channels=channels)
+    for song, _, _, _, _, sr, channels in songs:
+        audio(
+            folder / "DEAM_audio" / "MEMD_audio" / f"{song}.mp3",
+            song,
+            seconds=seconds,
+            sr=sr,
+            channels=channels,
+        )
     # Features of openSMILE, as in the optional archive.
     text(folder / "features" / "2.csv", "frameTime;F0", "0.0;1.0")
 

@@ -20,6 +20,7 @@ SHAPES = {
     "label": ((5,), np.int32),
     "valence_arousal": ((5, 2), np.float32),
     "target": ((5, 0), np.float32),
+    "start": ((5,), np.int32),
     "index": ((5,), np.int32),
     "weight": ((5,), np.float32),
 }

@@ -173,3 +173,15 @@ def test_tasks_survive_their_json():
         ("classes", Classification()),
     ):
         assert targets.from_json(name, json.loads(json.dumps(targets.to_json(task)))) == task
+
+
+def test_other_data_is_scored_on_the_scale_of_the_run(music):
+    catalog = data.load(music / "manifest.csv", sr=8000)
+    other = dataclasses.replace(catalog, rating_range=(1.0, 9.0))
+    for scale, expected in (
+        (None, catalog.valence_arousal),
+        ((0.0, 1.0), 0.5 + 0.5 * catalog.valence_arousal),
+    ):
+        given = targets.on_scale(other, scale, "valence_arousal")
+        found = targets.with_targets(given, "valence_arousal", "other").targets
+        np.testing.assert_allclose(found, expected, atol=1e-6)

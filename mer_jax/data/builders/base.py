@@ -52,6 +52,7 @@ class ClipBuilder(FileReaderBuilder):
         rating_range: lowest and highest rating, where clips are rated.
         target_names: names of the numbers to predict.
         dynamic_rate_hz: ratings over time a second; 0 where there are none.
+        dynamic_rating_range: lowest and highest rating over time on the listeners' scale; None is [-1, 1].
 
     Raises:
         ArgumentError: ``sr`` or ``dtype`` cannot be stored.
@@ -68,6 +69,7 @@ class ClipBuilder(FileReaderBuilder):
     rating_range: tuple[float, float] | None = None
     target_names: tuple[str, ...] = ()
     dynamic_rate_hz: float = 0.0
+    dynamic_rating_range: tuple[float, float] | None = None
     # Checksums of downloads, of which there are none: TFDS would look for them with a package that it does not require.
     url_infos: ClassVar[dict[str, Any]] = {}
 

@@ -218,6 +218,7 @@ class FetchedBuilder(ClipBuilder):
                 self.dynamic_rate_hz,
                 np.array([start for start, _ in series]),
                 tuple(values for _, values in series),
+                self.dynamic_rating_range,
             )
             if self.dynamic_rate_hz
             else None,

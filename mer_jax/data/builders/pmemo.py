@@ -36,6 +36,7 @@ class Pmemo(FetchedBuilder):
     classes = QUADRANTS
     rating_range = (0.0, 1.0)
     dynamic_rate_hz = 2.0
+    dynamic_rating_range = (0.0, 1.0)
 
     def clips(self, archive: Archive) -> Sequence[Clip]:
         """The choruses with static ratings; the rest has audio and no labels."""
