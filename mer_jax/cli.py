@@ -201,11 +201,15 @@ def evaluate(
     hop_s: float | None = None,
     folds: int | None = None,
     seeds: int = 1,
+    leave_one_out: tuple[str, ...] = (),
+    quadrants: bool = False,
+    within: bool = False,
 ) -> None:
     """Score a trained run again, on its own test part or on all of another data set with the same classes.
 
     Example: mer-jax evaluate runs/time_domain --hop-s 2.5
     Example: mer-jax evaluate runs/time_domain --folds 10 --seeds 2
+    Example: mer-jax evaluate runs/time_domain --leave-one-out prepared/emopia prepared/taffc prepared/pmemo
 
     Args:
         run: a run folder written by train or demo.
@@ -215,9 +219,28 @@ def evaluate(
             it a clip is scored by its middle (ratings over time: by windows side by side that cover all of them).
         folds: cross-validate the run's configuration: train it anew on each of so many folds; goes on where it stopped.
         seeds: how many times, each with its own folds and initial weights.
+        leave_one_out: data sets: train the run's configuration on all of them but one and test on that one, for each in turn;
+            goes on where it stopped. NAME=DATA calls one by another name.
+        quadrants: with leave_one_out: classes are the quadrants of valence and arousal.
+        within: with leave_one_out: also train and test within each data set, on one fold.
     """
     from mer_jax import experiment
 
+    if leave_one_out or quadrants or within:
+        if data is not None or part != "test" or hop_s is not None or folds is not None or seeds != 1:
+            raise checks.ConfigError(
+                "leave_one_out",
+                "goes with none of data, part, hop_s, folds and seeds",
+                expected="evaluate RUN --leave-one-out DATA DATA ... [--quadrants] [--within]",
+            )
+        from mer_jax.experiment import transfer
+        from mer_jax.signal.devices import use_all_cores
+
+        use_all_cores()
+        print(
+            transfer.describe(transfer.leave_one_out(run, leave_one_out, quadrants=quadrants, within=within))
+        )
+        return
     if folds is not None:
         if data is not None or part != "test" or hop_s is not None:
             raise checks.ConfigError(

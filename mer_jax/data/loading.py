@@ -11,7 +11,10 @@ from mer_jax.data.catalog import Catalog
 SYNTHETIC = "synthetic"
 FACTS = "facts.json"
 """Name, licence, citation and the like, beside a manifest or in a data folder: an object of strings."""
-_KINDS = '"synthetic", a folder with one sub-folder a class, a manifest CSV (path,label,group) or a prepared data set'
+_KINDS = (
+    '"synthetic", a folder with one sub-folder a class, a manifest CSV (path,label,group), a prepared data set or a JSON '
+    "file that names several of these"
+)
 
 
 def load(spec: str | Path, *, sr: int = 22050, read_headers: bool = True) -> Catalog:
@@ -19,8 +22,9 @@ def load(spec: str | Path, *, sr: int = 22050, read_headers: bool = True) -> Cat
 
     Args:
         spec: ``"synthetic"`` (the data set that this package composes itself), a folder with one sub-folder a class
-            (:mod:`.folder`), a manifest CSV (:mod:`.manifest`), or a folder that :func:`.prepare.prepare` wrote. A
-            ``facts.json`` in the folder or beside the manifest is read into :attr:`Catalog.facts`.
+            (:mod:`.folder`), a manifest CSV (:mod:`.manifest`), a folder that :func:`.prepare.prepare` wrote, or a JSON file
+            that names several of these (:mod:`.joined`). A ``facts.json`` in the folder or beside the manifest is read into
+            :attr:`Catalog.facts`.
         sr: rate to deliver, in Hz.
         read_headers: see :func:`.folder.catalog`.
 
@@ -37,7 +41,7 @@ def load(spec: str | Path, *, sr: int = 22050, read_headers: bool = True) -> Cat
 
 def open_catalog(spec: str | Path, *, sr: int, read_headers: bool) -> Catalog:
     """Like :func:`load`, but the audio is not kept in memory."""
-    from mer_jax.data import folder, manifest, ondisk
+    from mer_jax.data import folder, joined, manifest, ondisk
     from mer_jax.data.builders import registry
 
     path = Path(spec)
@@ -51,6 +55,8 @@ def open_catalog(spec: str | Path, *, sr: int, read_headers: bool) -> Catalog:
         return _with_facts(folder.catalog(path, sr=sr, read_headers=read_headers), path / FACTS)
     if path.is_file() and path.suffix.lower() == ".csv":
         return _with_facts(manifest.catalog(path, sr=sr, read_headers=read_headers), path.with_name(FACTS))
+    if path.is_file() and path.suffix.lower() == joined.SUFFIX:
+        return joined.catalog(path, sr=sr, read_headers=read_headers)
     if path.exists():
         raise DataError(path, "is a file, but not a CSV", expected=_KINDS)
     if registry.is_name(str(spec)):

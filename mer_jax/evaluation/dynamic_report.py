@@ -40,10 +40,9 @@ Spans = Mapping[str, list[float] | None]
 def subtitle(run: DynamicRun) -> str:
     """The data set and the split in a line."""
     facts = run.facts
-    where = f"fold {facts['fold']} of {facts['folds']}" if "fold" in facts else f"split {facts['split']}"
     return (
         f"{facts['data']['name']}, {' and '.join(run.names)} over time, {len(np.unique(run.clips)):,} test songs with "
-        f"{len(run.clips):,} ratings, {where}, seed {facts['seed']}"
+        f"{len(run.clips):,} ratings, {run_facts.split_name(facts)}, seed {facts['seed']}"
     )
 
 

@@ -127,7 +127,7 @@ def read_runs(paths: Sequence[Path], where: Path) -> Repeats:
         num_test = len(np.unique(run.clips)) if isinstance(run, DynamicRun) else len(order)
         splits.append(
             Split(
-                run.facts["fold"],
+                run.facts.get("fold", 0),  # a published split has one
                 run.facts["seed"],
                 arrays["ids"][order],
                 run.groups[order],

@@ -75,6 +75,15 @@ def subtitle(run: Run) -> str:
     return ", ".join(parts)
 
 
+def split_name(facts: Mapping[str, Any]) -> str:
+    """Which split a run was tested on, in words.
+
+    >>> split_name({"fold": 0, "folds": 10, "split": "grouped"}), split_name({"split": "hash"})
+    ('fold 0 of 10', 'split hash')
+    """
+    return f"fold {facts['fold']} of {facts['folds']}" if "fold" in facts else f"split {facts['split']}"
+
+
 def score_rows(run: Run, spans: Mapping[str, Any]) -> list[list[str]]:
     """Rows of name, validation, test, interval of the test score ("" where none is computed).
 

@@ -36,9 +36,7 @@ def subtitle(run: TargetRun) -> str:
     """The data set and the split in a line."""
     data, facts = run.facts["data"], run.facts
     parts = [str(data["name"]), f"{len(run.names)} {'tags' if run.task == 'tags' else 'numbers'}"]
-    parts.append(
-        f"{len(run.groups):,} test clips, fold {facts['fold']} of {facts['folds']}, seed {facts['seed']}"
-    )
+    parts.append(f"{len(run.groups):,} test clips, {run_facts.split_name(facts)}, seed {facts['seed']}")
     return ", ".join(parts)
 
 

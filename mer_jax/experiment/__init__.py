@@ -6,6 +6,7 @@ from mer_jax.experiment.evaluating import evaluate
 from mer_jax.experiment.restoring import TrainedRun, output_function, restore
 from mer_jax.experiment.running import run
 from mer_jax.experiment.sequences import course
+from mer_jax.experiment.transfer import leave_one_out
 
 __all__ = [
     "TrainedRun",
@@ -14,6 +15,7 @@ __all__ = [
     "cross_validate",
     "describe",
     "evaluate",
+    "leave_one_out",
     "output_function",
     "restore",
     "run",
