@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mer_jax import checks
-from mer_jax._shapes import Float, Int
+from mer_jax._shapes import Bool, Float, Int
 from mer_jax.evaluation import scores
 
 #: The calibration error is not among them: it is a mean of absolute values, which resampling pushes away from zero, so that the
@@ -35,6 +35,11 @@ class Predictions:
     labels: np.ndarray
     probabilities: np.ndarray
     groups: np.ndarray
+
+    @property
+    def truth(self) -> np.ndarray:
+        """What is true of each clip, under the name that other kinds of predictions have for it, too."""
+        return self.labels
 
 
 def replicates(
@@ -68,16 +73,30 @@ def replicates(
         check(part)
     names = np.unique(np.concatenate([part.groups for part in parts]))
     sums = [_GroupSums(part, names) for part in parts]
-    rng = np.random.default_rng(seed)
-    widest = max(len(names), *(len(part.labels) for part in parts))
-    chunk = max(1, _WEIGHTS_AT_A_TIME // widest)
+    widest = max(len(part.labels) for part in parts)
     found: dict[str, list[np.ndarray]] = {metric: [] for metric in metrics}
-    for start in range(0, num_resamples, chunk):
-        weights = _draw(rng, min(chunk, num_resamples - start), len(names))
+    for weights in group_weights(len(names), widest, num_resamples=num_resamples, seed=seed):
         of_parts = [part.scores(weights, metrics) for part in sums]
         for metric in metrics:
             found[metric].append(np.mean([part[metric] for part in of_parts], axis=0))
     return {metric: np.concatenate(values) for metric, values in found.items()}
+
+
+def group_weights(
+    num_groups: int, num_clips: int, *, num_resamples: int, seed: int
+) -> Iterator[Float[np.ndarray, "resamples groups"]]:
+    """How often each group was drawn in each resample, as many resamples at a time as memory should hold.
+
+    Args:
+        num_groups: number of groups, of which each resample draws as many.
+        num_clips: number of clips, the size of what is computed from the weights.
+        num_resamples: number of resamples in all.
+        seed: of the draws; the same seed gives the same weights.
+    """
+    rng = np.random.default_rng(seed)
+    chunk = max(1, _WEIGHTS_AT_A_TIME // max(num_groups, num_clips))
+    for start in range(0, num_resamples, chunk):
+        yield _draw(rng, min(chunk, num_resamples - start), num_groups)
 
 
 def resamples(
@@ -142,34 +161,68 @@ class _GroupSums:
         confusion = (weights @ self._confusion).reshape(-1, self._num_classes, self._num_classes)
         clips = confusion.sum(axis=(1, 2))
         compute = {
-            "accuracy": lambda: _ratio(np.trace(confusion, axis1=1, axis2=2), clips),
+            "accuracy": lambda: ratio(np.trace(confusion, axis1=1, axis2=2), clips),
             "macro_f1": lambda: _macro_f1(confusion),
             "mcc": lambda: _mcc(confusion),
             "auc": lambda: self._auc(weights),
-            "brier": lambda: _ratio(weights @ self._squared_error, clips),
+            "brier": lambda: ratio(weights @ self._squared_error, clips),
         }
         return {metric: compute[metric]() for metric in metrics}
 
     def _auc(self, weights: np.ndarray) -> np.ndarray:
-        """P(score+ > score-) + P(score+ = score-) / 2 of each class against the rest, mean over classes."""
+        """Area under the ROC curve of each class against the rest, mean over classes."""
         weights = weights[:, self._group_of_clip]
         out = np.full((len(weights), self._num_classes), np.nan)
         for k in range(self._num_classes):
-            order = np.argsort(self._probabilities[:, k], kind="stable")
-            score, positive = self._probabilities[order, k], self._labels[order] == k
-            starts = np.flatnonzero(np.r_[True, score[1:] != score[:-1]])  # ties share one step of the curve
-            ordered = weights[:, order]
-            above = np.add.reduceat(ordered * positive, starts, axis=1)
-            below = np.add.reduceat(ordered * ~positive, starts, axis=1)
-            wins = np.sum(above * (np.cumsum(below, axis=1) - 0.5 * below), axis=1)
-            out[:, k] = _ratio(wins, above.sum(axis=1) * below.sum(axis=1))
+            steps = RankSteps(self._probabilities[:, k], self._labels == k)
+            out[:, k] = steps.auc(*steps.counts(weights))
         return scores.mean_of_defined(out)
+
+
+class RankSteps:
+    """Areas under the curves of a score that should be high for some clips, of any weighting of the clips.
+
+    Args:
+        score: (clips,); clips of one score share a step of the curve.
+        positive: (clips,) whether it should be high.
+    """
+
+    def __init__(self, score: Float[np.ndarray, " clips"], positive: Bool[np.ndarray, " clips"]) -> None:
+        self._order = np.argsort(score, kind="stable")
+        ordered = score[self._order]
+        self._starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+        self._positive = positive[self._order]
+
+    def counts(
+        self, weights: Float[np.ndarray, "resamples clips"]
+    ) -> tuple[Float[np.ndarray, "resamples steps"], Float[np.ndarray, "resamples steps"]]:
+        """Weight of the clips that should be high, and of the others, at each step from the lowest score up."""
+        ordered = weights[:, self._order]
+        return (
+            np.add.reduceat(ordered * self._positive, self._starts, axis=1),
+            np.add.reduceat(ordered * ~self._positive, self._starts, axis=1),
+        )
+
+    @staticmethod
+    def auc(positive: np.ndarray, negative: np.ndarray) -> Float[np.ndarray, " resamples"]:
+        """P(score+ > score-) + P(score+ = score-) / 2 of :meth:`counts`; NaN where a kind of clip is missing."""
+        wins = np.sum(positive * (np.cumsum(negative, axis=1) - 0.5 * negative), axis=1)
+        return ratio(wins, positive.sum(axis=1) * negative.sum(axis=1))
+
+    @staticmethod
+    def average_precision(positive: np.ndarray, negative: np.ndarray) -> Float[np.ndarray, " resamples"]:
+        """Sum of precision times gain in recall over the steps of :meth:`counts` from the highest score down."""
+        hits = np.cumsum(positive[:, ::-1], axis=1)
+        answers = hits + np.cumsum(negative[:, ::-1], axis=1)
+        precision = np.divide(hits, answers, out=np.zeros_like(hits), where=answers > 0)
+        total = np.where(negative.sum(axis=1) > 0, positive.sum(axis=1), 0.0)
+        return ratio(np.sum(precision * positive[:, ::-1], axis=1), total)
 
 
 def _macro_f1(confusion: np.ndarray) -> np.ndarray:
     """(resamples, classes, classes) -> mean of 2 TP / (2 TP + FP + FN) over classes that occur or are predicted."""
     right = np.diagonal(confusion, axis1=1, axis2=2)
-    return scores.mean_of_defined(_ratio(2 * right, confusion.sum(axis=1) + confusion.sum(axis=2)))
+    return scores.mean_of_defined(ratio(2 * right, confusion.sum(axis=1) + confusion.sum(axis=2)))
 
 
 def _mcc(confusion: np.ndarray) -> np.ndarray:
@@ -181,7 +234,7 @@ def _mcc(confusion: np.ndarray) -> np.ndarray:
     return np.where(clips > 0, value, np.nan)
 
 
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """Quotient; NaN where the divisor is 0."""
     return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
 

@@ -70,7 +70,7 @@ def tags(
     probabilities: Float[np.ndarray, "clips tags"],
     names: Sequence[str],
     *,
-    thresholds: Float[np.ndarray, "tags"] | None = None,
+    thresholds: Float[np.ndarray, "*#clips tags"] | None = None,
 ) -> dict[str, Any]:
     """Scores of tags, each the mean over tags.
 
@@ -87,7 +87,8 @@ def tags(
         targets: (clips, tags), 1 for a tag that a clip has, else 0.
         probabilities: (clips, tags).
         names: of the tags.
-        thresholds: (tags,), tuned on other clips (:func:`best_thresholds`); None is one half for all.
+        thresholds: (tags,), tuned on other clips (:func:`best_thresholds`), or (clips, tags) where those of several splits are
+            scored together; None is one half for all.
 
     Returns:
         The scores above, ``per_target`` (name -> auc, average_precision, f1, support) and ``num_clips``.
@@ -108,7 +109,7 @@ def tags(
     for k in np.flatnonzero(both):
         area[k] = metrics.roc_auc_score(y[:, k], p[:, k])
         precision[k] = metrics.average_precision_score(y[:, k], p[:, k])
-    guess = p > (0.5 if thresholds is None else np.asarray(thresholds)[None, :])
+    guess = p > (0.5 if thresholds is None else np.asarray(thresholds))
     hits, total = (guess & (y == 1)).sum(axis=0), guess.sum(axis=0) + y.sum(axis=0)
     columns = {
         "auc": area,
