@@ -52,7 +52,7 @@ class Curves:
 
 def curves(
     cells: Sequence[Curves],
-    metrics: Mapping[str, tuple[str, float]],
+    metrics: Mapping[str, tuple[str, float | None]],
     *,
     title: str,
     theme: Theme = LIGHT,
@@ -62,7 +62,7 @@ def curves(
 
     Args:
         cells: from top to bottom.
-        metrics: metric -> (label, value that guessing gives).
+        metrics: metric -> (label, value that guessing gives, or None).
         title: heading of the picture.
         theme: colours.
         note: warning to write into the picture.
@@ -98,7 +98,7 @@ def curves(
     return to_png(figure)
 
 
-def _column(axes: Axes, cells: Sequence[Curves], metric: str, guessing: float, theme: Theme) -> None:
+def _column(axes: Axes, cells: Sequence[Curves], metric: str, guessing: float | None, theme: Theme) -> None:
     low, high = limits(cells, metric, guessing)
     values = [tick for tick in MaxNLocator(3).tick_values(low, high) if low <= tick <= high]
     ticks: list[float] = []
@@ -107,9 +107,9 @@ def _column(axes: Axes, cells: Sequence[Curves], metric: str, guessing: float, t
         scale = _FILLED / (high - low)
         ticks += [bottom + scale * (value - low) for value in values]
         axes.axhline(bottom, color=theme.muted, linewidth=0.8, zorder=1)
-        axes.axhline(
-            bottom + scale * (guessing - low), color=theme.muted, linewidth=1, linestyle="dotted", zorder=1
-        )
+        if guessing is not None:
+            guessed = bottom + scale * (guessing - low)
+            axes.axhline(guessed, color=theme.muted, linewidth=1, linestyle="dotted", zorder=1)
         strength = max(0.25, len(cell.runs) ** -0.5)
         for run, epochs, best in zip(cell.runs, cell.epochs, cell.best_epochs, strict=True):
             for part, colour, line in (
@@ -151,12 +151,12 @@ def _legend(theme: Theme) -> list[Line2D]:
     ]
 
 
-def limits(cells: Sequence[Curves], metric: str, guessing: float) -> tuple[float, float]:
-    """From the smallest to the largest value of all cells; losses end at twice what guessing gives."""
+def limits(cells: Sequence[Curves], metric: str, guessing: float | None) -> tuple[float, float]:
+    """From the smallest to the largest value of all cells; losses and errors end at twice what guessing gives."""
     found = np.concatenate([run[part][metric] for cell in cells for run in cell.runs for part in run])
-    found = np.append(found[~np.isnan(found)], guessing)
-    low, high = float(found.min()), float(found.max())
-    if metric in ("loss", "brier"):
+    found = found[~np.isnan(found)] if guessing is None else np.append(found[~np.isnan(found)], guessing)
+    low, high = (float(found.min()), float(found.max())) if len(found) else (0.0, 1.0)
+    if guessing is not None and metric in ("loss", "brier", "rmse"):
         high = min(high, _CUT_AT_GUESSING_TIMES * guessing)
     margin = 0.04 * (high - low) or 0.05
     return low - margin, high + margin

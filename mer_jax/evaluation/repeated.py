@@ -15,9 +15,18 @@ from typing import Any
 import numpy as np
 
 from mer_jax import checks
-from mer_jax.evaluation import bootstrap, dynamic_scores, run_folder, scores, statistics, target_scores
+from mer_jax.evaluation import (
+    bootstrap,
+    dynamic_scores,
+    run_folder,
+    scores,
+    statistics,
+    target_bootstrap,
+    target_scores,
+)
 from mer_jax.evaluation.bootstrap import Predictions
 from mer_jax.evaluation.run_folder import DynamicRun, Run
+from mer_jax.evaluation.target_bootstrap import TargetPredictions
 
 FOLDER = "crossval"
 """Of the splits of a cross-validated run, below its folder."""
@@ -202,13 +211,9 @@ def replicates(repeats: Repeats, parts: list[Split], metrics: Sequence[str]) -> 
             dynamic_scores.SongPart.of(p.truth[:, :-1], p.outputs, p.truth[:, -1], p.groups) for p in parts
         ]
         return dynamic_scores.replicates(songs, num_resamples=_RESAMPLES)
-    found: dict[str, list[float]] = {metric: [] for metric in metrics}
-    for rows in bootstrap.resamples([part.groups for part in parts], num_resamples=_RESAMPLES):
-        of_parts = [repeats.score(p.truth[r], p.outputs[r]) for p, r in zip(parts, rows, strict=True)]
-        for metric in metrics:
-            value = mean([one[metric] for one in of_parts])
-            found[metric].append(np.nan if value is None else value)
-    return {metric: np.array(values) for metric, values in found.items()}
+    answers = [TargetPredictions(part.truth, part.outputs, part.groups) for part in parts]
+    kind: target_bootstrap.Kind = "tags" if repeats.kind == "tags" else "numbers"
+    return target_bootstrap.replicates(answers, kind, metrics=metrics, num_resamples=_RESAMPLES)
 
 
 def over_splits(repeats: Repeats, values: Sequence[float | None]) -> dict[str, Any] | None:

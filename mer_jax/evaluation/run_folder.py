@@ -15,7 +15,7 @@ from mer_jax.evaluation import scores
 from mer_jax.evaluation.bootstrap import Predictions
 
 # scores.json and predictions.npz must be of the same model; float32 sums differ by far less than one clip in 10,000.
-_SAME_ACCURACY = 5e-5
+SAME_SCORE = 5e-5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -339,7 +339,7 @@ def check_scores(
             path, f"has test.per_class of {sorted(test['per_class'])}", expected="every class"
         )
     accuracy = float(np.mean(probabilities.argmax(axis=1) == labels))
-    if abs(test["accuracy"] - accuracy) > _SAME_ACCURACY or np.sum(test["confusion"]) != len(labels):
+    if abs(test["accuracy"] - accuracy) > SAME_SCORE or np.sum(test["confusion"]) != len(labels):
         raise checks.DataError(
             path,
             f"has accuracy {test['accuracy']:.4f}, but {source.name} gives {accuracy:.4f}",

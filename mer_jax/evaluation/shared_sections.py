@@ -83,20 +83,35 @@ class SharedSections:
         said = html.paragraph(remark, class_="note") if remark else ""
         self.page.section("Data", html.gallery([figure, table]), said)
 
-    def features(self, examples: Examples) -> None:
-        """One picture of each feature, a clip of each class."""
+    def features(
+        self,
+        examples: Examples,
+        *,
+        names: Sequence[str] = (),
+        header: str = "Class",
+        each: str = "one clip of each class",
+    ) -> None:
+        """One picture of each feature.
+
+        Args:
+            examples: clips and their features.
+            names: what the clips stand for, in order; the classes unless given.
+            header: what ``names`` are.
+            each: the clips in words.
+        """
         figures = []
+        names = names or self.classes
         for number, (name, example) in enumerate(examples.features.items(), 1):
 
             def draw(name=name, example=example, **style) -> bytes:
-                return feature_example(name, example, self.classes, **style)
+                return feature_example(name, example, names, **style)
 
             file = f"example_{number:02d}_{re.sub('[^A-Za-z0-9]+', '_', name).strip('_')[:40]}"
-            caption = f"{name}: one clip of each class."
+            caption = f"{name}: {each}."
             figures.append(self.picture(file, draw, alt=caption, caption=caption))
         table = self.page.table(
             "Clips that the pictures were computed from",
-            ["Class", "Clip"],
+            [header, "Clip"],
             list(examples.clip_ids.items()),
             align="ll",
         )

@@ -5,9 +5,12 @@ import dataclasses
 import io
 from typing import Any
 
+import numpy as np
+
 from mer_jax.evaluation import study_figures
+from mer_jax.evaluation.measures import CLASSES
 from mer_jax.evaluation.study_folder import APPROACHES
-from mer_jax.evaluation.study_table import COMPARED, METRICS, Choice, Comparison, Pooled, Row, Table
+from mer_jax.evaluation.study_table import Choice, Comparison, Pooled, Row, Table
 from mer_jax.evaluation.study_verdict import sentences
 
 _FACTS = ("num_parameters", "num_trainable", "feature_s", "train_s", "epochs", "best_epoch")
@@ -17,12 +20,19 @@ def results(table: Table) -> dict[str, Any]:
     """The table as plain numbers, strings, lists and None.
 
     Returns:
-        ``data``, ``splits``, ``cells`` (in order; ``scores`` is None for one that is not finished), ``choices``,
-        ``comparisons``, ``verdict`` (sentences), ``published`` (figures of the 2021 study, of another data set), ``notes``,
-        ``versions``, ``hardware``, ``started``, ``finished``.
+        ``task``, ``data``, ``splits``, ``cells`` (in order; ``scores`` is None for one that is not finished), ``choices``,
+        ``comparisons``, ``verdict`` (sentences), of classes ``published`` (figures of the 2021 study, of another data set),
+        ``notes``, ``versions``, ``hardware``, ``started``, ``finished``.
     """
     study = table.study
+    published = {
+        "source": study_figures.SOURCE,
+        "data": study_figures.OTHER_DATA,
+        "mse": study_figures.MSE_NOTE,
+        "figures": [dataclasses.asdict(figure) for figure in study_figures.FIGURES],
+    }
     return {
+        "task": study.facts.get("task", "classes"),
         "data": {**study.facts["data"], "synthetic": study.synthetic},
         "splits": [{"fold": split.fold, "seed": split.seed} for split in study.splits],
         "selected_on": "validation",
@@ -30,12 +40,7 @@ def results(table: Table) -> dict[str, Any]:
         "choices": {APPROACHES[approach]: _choice(choice) for approach, choice in table.choices.items()},
         "comparisons": [_comparison(comparison) for comparison in table.comparisons],
         "verdict": sentences(table),
-        "published": {
-            "source": study_figures.SOURCE,
-            "data": study_figures.OTHER_DATA,
-            "mse": study_figures.MSE_NOTE,
-            "figures": [dataclasses.asdict(figure) for figure in study_figures.FIGURES],
-        },
+        **({"published": published} if study.measures is CLASSES else {}),
         **{key: study.facts.get(key) for key in ("notes", "versions", "hardware", "started", "finished")},
     }
 
@@ -57,9 +62,9 @@ def csv_text(table: Table) -> str:
             "splits": len(study.splits),
             "chosen_in_splits": row.num_chosen,
             "base_init": row.words("base_init"),
-            "validation_accuracy": row.validation_accuracy,
+            f"validation_{study.measures.headline}": row.validation,
         }
-        for metric in METRICS:
+        for metric in study.measures.table:
             span = row.pooled.intervals[metric] if row.pooled else None
             cell[metric] = row.pooled.scores[metric] if row.pooled else None
             if metric != "ece":
@@ -74,7 +79,7 @@ def csv_text(table: Table) -> str:
 
 
 def _cell(table: Table, row: Row) -> dict[str, Any]:
-    cell = row.cell
+    cell, known = row.cell, table.study.measures
     published = study_figures.counterparts(cell.approach, cell.features, cell.network)
     return {
         "id": cell.id,
@@ -86,15 +91,18 @@ def _cell(table: Table, row: Row) -> dict[str, Any]:
         "complete": row.pooled is not None,
         "chosen_in_splits": row.num_chosen,
         "base_init": row.words("base_init") or None,
-        "validation_accuracy": row.validation_accuracy,
+        f"validation_{known.headline}": row.validation,
         **_pooled(row.pooled),
         **{key: row.fact(key) for key in _FACTS},
-        "published": [dataclasses.asdict(figure) for figure in published],
+        **({"published": [dataclasses.asdict(figure) for figure in published]} if known is CLASSES else {}),
         "by_split": [
             {
                 "fold": split.fold,
                 "seed": split.seed,
-                **{part: {m: run.scores[part].get(m) for m in METRICS} for part in ("validation", "test")},
+                **{
+                    part: {metric: run.scores[part].get(metric) for metric in known.table}
+                    for part in ("validation", "test")
+                },
             }
             for split, run in cell.runs.items()
         ],
@@ -109,9 +117,13 @@ def _pooled(pooled: Pooled | None) -> dict[str, Any]:
         "scores": dict(pooled.scores),
         "intervals": dict(pooled.intervals),
         "over_splits": over,
-        "calibrated_ece": pooled.calibrated_ece,
-        "confusion": pooled.confusion.tolist(),
+        **({} if pooled.confusion is None else _of_classes(pooled, pooled.confusion)),
+        **({"per_target": pooled.per_target} if pooled.per_target else {}),
     }
+
+
+def _of_classes(pooled: Pooled, confusion: np.ndarray) -> dict[str, Any]:
+    return {"calibrated_ece": pooled.calibrated_ece, "confusion": confusion.tolist()}
 
 
 def _choice(choice: Choice) -> dict[str, Any]:
@@ -131,7 +143,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
                 "bootstrap": (found := differences[metric]) and dataclasses.asdict(found),
                 "over_splits": (mean := over[metric]) and dataclasses.asdict(mean),
             }
-            for metric in COMPARED
+            for metric in differences
         },
         "mcnemar_p": comparison.mcnemar_p,
     }

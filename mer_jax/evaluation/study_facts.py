@@ -1,24 +1,15 @@
 """What a study's report says in words and numbers: cells of its tables, the same for the page and the terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from mer_jax.evaluation import study_figures
+from mer_jax.evaluation.measures import Measures
 from mer_jax.evaluation.run_facts import number, published_number
 from mer_jax.evaluation.study_folder import APPROACHES, Study
 from mer_jax.evaluation.study_table import Comparison, Row, Table
 from mer_jax.evaluation.study_verdict import p_value, signed
-
-#: Metric -> (name, whether less is better).
-NAMES = {
-    "accuracy": ("Accuracy", False),
-    "macro_f1": ("Macro F1", False),
-    "mcc": ("MCC", False),
-    "brier": ("Brier", True),
-    "auc": ("AUC", False),
-    "ece": ("ECE", True),
-}
 
 #: Heading of each approach.
 HEADINGS = {
@@ -31,21 +22,13 @@ BASES = {"he": "He normal weights, not ImageNet", "imagenet": "ImageNet weights"
 
 DASH = "–"
 
-SCORES_NOTE = (
-    "Scores: of the test parts, pooled over the folds of a seed and averaged over the seeds. Small figures: 95 % interval, "
-    "percentile bootstrap over groups (1,000 resamples), which states the spread over songs for these trained models. The "
-    "calibration error has none, as resampling pushes it away from 0; in brackets what a perfectly calibrated model would show "
-    "on as many independent clips."
-)
-CHOICE_NOTE = (
-    "“Chosen”: the cell of its approach with the highest validation accuracy (then the lower validation Brier score), taken in "
-    "each split on its own; test scores are not looked at. The highest test score of a column is not marked: to pick it would "
-    "be to choose on the test part. Valid. acc.: validation accuracy, mean over splits."
-)
 TIME_NOTE = (
     "Features (s): time to compute the features of all clips, once. Training (s): mean of a split. Parameters: all, and those "
-    "that are trained where some are frozen. Study: what the 2021 study published for this input, on its own private clips, "
-    "stated or read off a curve (*); not comparable."
+    "that are trained where some are frozen."
+)
+STUDY_NOTE = (
+    "Study: what the 2021 study published for this input, on its own private clips, stated or read off a curve (*); not "
+    "comparable."
 )
 COMPARISON_NOTE = (
     "Difference and interval: paired bootstrap over groups of the pooled predictions (10,000 resamples); p is two-sided, not "
@@ -60,10 +43,34 @@ OVER_SPLITS_NOTE = (
 )
 
 
+def scores_note(known: Measures) -> str:
+    """What the scores are, and their intervals."""
+    return (
+        "Scores: of the test parts, pooled over the folds of a seed and averaged over the seeds. Small figures: 95 % interval, "
+        "percentile bootstrap over groups (1,000 resamples), which states the spread over songs for these trained models. "
+        f"{known.note}"
+    )
+
+
+def choice_note(known: Measures) -> str:
+    """How cells are chosen."""
+    return (
+        f"“Chosen”: the cell of its approach with the highest validation {known.main_in_words} (then the lower validation "
+        f"{known.tie_break_in_words}), taken in each split on its own; test scores are not looked at. The highest test score "
+        "of a column is not marked: to pick it would be to choose on the test part. "
+        f"{validation_name(known)}: validation {known.main_in_words}, mean over splits."
+    )
+
+
+def validation_name(known: Measures) -> str:
+    """Heading of the column of validation scores."""
+    return "Valid. acc." if known.headline == "accuracy" else f"Valid. {known.main.title}"
+
+
 def subtitle(study: Study) -> str:
     """Data set, size and splits in a line."""
     data = study.facts["data"]
-    parts = [study.data_name, f"{len(study.classes)} classes", f"{data['num_clips']:,} clips"]
+    parts = [study.data_name, f"{len(study.names)} {study.measures.outputs}", f"{data['num_clips']:,} clips"]
     if data.get("num_groups"):
         parts.append(f"{data['num_groups']:,} groups")
     parts.append(f"{len(study.cells)} cells on {splits(study)}")
@@ -111,14 +118,26 @@ def score(row: Row, metric: str) -> str:
     return DASH if row.pooled is None else number(row.pooled.scores[metric])
 
 
-def interval(row: Row, metric: str) -> str:
+def interval(row: Row, study: Study, metric: str) -> str:
     """What stands below a score: its interval, or for the calibration error that of a calibrated model."""
     if row.pooled is None:
         return ""
     if metric == "ece":
-        return f"({row.pooled.calibrated_ece:.2f})"
-    span = row.pooled.intervals[metric]
-    return f"{_decimal(span[0])}–{_decimal(span[1])}" if span else ""
+        calibrated = row.pooled.calibrated_ece
+        return "" if calibrated is None else f"({calibrated:.2f})"
+    return spanned(row.pooled.intervals[metric], study.measures.table[metric].decimals)
+
+
+def spanned(span: Sequence[float] | None, decimals: int = 2) -> str:
+    """An interval; "" for none.
+
+    >>> spanned([0.25, 0.5]), spanned([-0.25, 0.5]), spanned(None)
+    ('0.25–0.50', '−0.25 to 0.50', '')
+    """
+    if not span:
+        return ""
+    low, high = (f"{value:.{decimals}f}".replace("-", "−") for value in span)
+    return f"{low}–{high}" if span[0] >= 0 else f"{low} to {high}"
 
 
 def parameters(row: Row) -> tuple[str, str]:
@@ -180,10 +199,10 @@ def comparison_name(comparison: Comparison) -> str:
 
 def comparison_rows(table: Table) -> list[list[str]]:
     """Rows of comparison, metric, difference, interval, p, over splits, p over splits, McNemar."""
-    rows = []
+    rows, titles = [], table.study.measures.table
     for comparison in table.comparisons:
         for metric, difference in comparison.differences.items():
-            cells = [comparison_name(comparison), NAMES[metric][0]]
+            cells = [comparison_name(comparison), titles[metric].title]
             if difference is None:
                 cells += ["undefined", "", ""]
             else:
@@ -231,7 +250,3 @@ def _count(value: float) -> str:
         if value >= size:
             return f"{value / size:,.1f} {unit}"
     return f"{value:.0f}"
-
-
-def _decimal(value: float) -> str:
-    return f"{value:.2f}"

@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from mer_jax import checks
-from mer_jax.evaluation import run_folder
-from mer_jax.evaluation.bootstrap import Predictions
+from mer_jax.evaluation import measures, run_folder
+from mer_jax.evaluation.measures import AnyPredictions, Measures
 
 FILE_NAME = "study.json"
+TASKS = ("classes", "valence_arousal", "targets", "tags")
+"""What a study can be about."""
 
 #: Name of each of the study's three approaches.
 APPROACHES = {1: "Time series", 2: "Time + frequency", 3: "Pictures"}
@@ -59,7 +61,7 @@ class CellRun:
     scores: Mapping[str, Mapping[str, Any]]
     epochs: tuple[Mapping[str, Any], ...]
     ids: np.ndarray
-    predictions: Predictions
+    predictions: AnyPredictions
     num_train: int
     num_validation: int
 
@@ -96,18 +98,20 @@ class Study:
     Attributes:
         path: its folder.
         facts: ``study.json`` without its cells.
-        classes: names of the classes.
+        names: of the classes, numbers or tags that are predicted.
         synthetic: whether the data was composed by this project.
         splits: all that are to be run, by seed and fold.
         cells: rows of the table, in order.
+        measures: how predictions are scored.
     """
 
     path: Path
     facts: Mapping[str, Any]
-    classes: tuple[str, ...]
+    names: tuple[str, ...]
     synthetic: bool
     splits: tuple[Split, ...]
     cells: tuple[Cell, ...]
+    measures: Measures = measures.CLASSES
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -144,21 +148,36 @@ def read(out: Path | str) -> Study:
     run_folder.check_data(source, facts["data"])
     if not isinstance(facts["data"].get("num_clips"), int):
         raise checks.DataError(source, "has no data.num_clips", expected="the number of clips")
-    classes = tuple(str(name) for name in facts["data"]["classes"])
+    found_task = facts.get("task", "classes")  # of studies from before there were others
+    if found_task not in TASKS:
+        raise checks.DataError(source, f"has task {found_task!r}", expected=", ".join(TASKS))
+    of_task = measures.of_task(found_task)
+    names = _names(source, facts["data"], "classes" if of_task is measures.CLASSES else "targets")
     folds, seeds = (_numbers(source, key, facts[key]) for key in ("folds", "seeds"))
     splits = tuple(sorted(Split(seed, fold) for seed in seeds for fold in folds))
     cells = _cells(source, facts.pop("cells"))
     num_clips = facts["data"]["num_clips"]
-    found = tuple(_with_runs(path / "cells" / cell.id, cell, splits, classes, num_clips) for cell in cells)
+    found = tuple(
+        _with_runs(path / "cells" / cell.id, cell, splits, names, num_clips, of_task) for cell in cells
+    )
     _check_same_clips(path, splits, found)
     return Study(
         path=path,
         facts=facts,
-        classes=classes,
+        names=names,
         synthetic=run_folder.yes_or_no(source, facts["data"]["synthetic"]),
         splits=splits,
         cells=found,
+        measures=of_task,
     )
+
+
+def _names(source: Path, data: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Names of what is predicted."""
+    names = data.get(key)
+    if not isinstance(names, list) or not names:
+        raise checks.DataError(source, f"has no data.{key}", expected="the names of what is predicted")
+    return tuple(str(name) for name in names)
 
 
 def _numbers(source: Path, key: str, values: object) -> list[int]:
@@ -206,17 +225,24 @@ def _distinct(cells: list[Cell]) -> list[Cell]:
 
 
 def _with_runs(
-    folder: Path, cell: Cell, splits: tuple[Split, ...], classes: tuple[str, ...], num_clips: int
+    folder: Path,
+    cell: Cell,
+    splits: tuple[Split, ...],
+    names: tuple[str, ...],
+    num_clips: int,
+    of_task: Measures,
 ) -> Cell:
     runs = {}
     for split in splits:
         if (folder / split.folder / "result.json").exists():
             with _remedy(folder / split.folder):
-                runs[split] = _run(folder / split.folder, cell, split, classes, num_clips)
+                runs[split] = _run(folder / split.folder, cell, split, names, num_clips, of_task)
     return replace(cell, runs=runs)
 
 
-def _run(folder: Path, cell: Cell, split: Split, classes: tuple[str, ...], num_clips: int) -> CellRun:
+def _run(
+    folder: Path, cell: Cell, split: Split, names: tuple[str, ...], num_clips: int, of_task: Measures
+) -> CellRun:
     source, predictions = folder / "result.json", folder / "predictions.npz"
     facts = run_folder.read_object(source, required=_RESULT)
     found = (facts["cell"], facts["fold"], facts["seed"])
@@ -234,20 +260,20 @@ def _run(folder: Path, cell: Cell, split: Split, classes: tuple[str, ...], num_c
                 raise checks.DataError(
                     source, f"has scores.{part}.{key} {value}", expected="a number or null"
                 )
-    for key in ("accuracy", "brier"):  # what cells are chosen by
-        if not isinstance(parts["validation"].get(key), (int, float)):
+    for key in (of_task.headline, of_task.tie_break):  # what cells are chosen by; null where it is undefined
+        if not isinstance(parts["validation"].get(key, ""), (int, float, type(None))):
             raise checks.DataError(source, f"has no scores.validation.{key}")
-    arrays = run_folder.read_arrays(
-        predictions, required=("ids", "groups", "labels", "probabilities", "classes", "validation_labels")
-    )
-    names = tuple(str(name) for name in arrays["classes"])
-    run_folder.check_classes(predictions, names, folder.parents[2] / FILE_NAME, classes)
-    unsorted = Predictions(arrays["labels"], arrays["probabilities"], arrays["groups"])
-    run_folder.check_scores(source, parts["test"], predictions, unsorted, names)
+    truth, outputs, named = of_task.arrays
+    held_out = f"validation_{truth}"
+    arrays = run_folder.read_arrays(predictions, required=("ids", "groups", truth, outputs, named, held_out))
+    recorded = tuple(str(name) for name in arrays[named])
+    run_folder.check_classes(predictions, recorded, folder.parents[2] / FILE_NAME, names)
+    unsorted = of_task.predictions(arrays)
+    of_task.check(source, parts["test"], predictions, unsorted, names)
     ids, order = np.unique(arrays["ids"], return_index=True)
-    if arrays["ids"].shape != unsorted.labels.shape or len(ids) != len(unsorted.labels):
+    if arrays["ids"].shape != unsorted.truth.shape[:1] or len(ids) != len(unsorted.truth):
         raise checks.DataError(predictions, "has clips without an id of their own")
-    num_train = num_clips - len(ids) - len(arrays["validation_labels"])
+    num_train = num_clips - len(ids) - len(arrays[held_out])
     if num_train < 1:
         raise checks.DataError(
             predictions, f"leaves {num_train} of {num_clips} clips to train on", expected="one or more"
@@ -257,11 +283,9 @@ def _run(folder: Path, cell: Cell, split: Split, classes: tuple[str, ...], num_c
         scores=parts,
         epochs=run_folder.read_epochs(folder / "metrics.jsonl"),
         ids=ids,
-        predictions=Predictions(
-            unsorted.labels[order], unsorted.probabilities[order], unsorted.groups[order]
-        ),
+        predictions=measures.take(unsorted, order),
         num_train=num_train,
-        num_validation=len(arrays["validation_labels"]),
+        num_validation=len(arrays[held_out]),
     )
 
 
@@ -286,7 +310,7 @@ def _check_same_clips(path: Path, splits: tuple[Split, ...], cells: tuple[Cell, 
                 np.array_equal(a, b)
                 for a, b in (
                     (first.ids, other.ids),
-                    (first.predictions.labels, other.predictions.labels),
+                    (first.predictions.truth, other.predictions.truth),
                     (first.predictions.groups, other.predictions.groups),
                 )
             ):

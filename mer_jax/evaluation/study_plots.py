@@ -1,4 +1,4 @@
-"""Pictures of a whole study: the scores of its cells side by side."""
+"""Pictures of a whole study: the scores of its cells side by side, and those of each target."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from mer_jax.evaluation.canvas import (
     WIDE_IN,
     Theme,
     class_colours,
+    class_labels,
     empty_figure,
     outer_legend,
     plain,
@@ -48,7 +49,7 @@ class Score:
 
 def scores(
     rows: Sequence[Score],
-    metrics: Mapping[str, tuple[str, float]],
+    metrics: Mapping[str, tuple[str, float | None]],
     *,
     title: str,
     theme: Theme = LIGHT,
@@ -58,7 +59,7 @@ def scores(
 
     Args:
         rows: from top to bottom.
-        metrics: metric -> (label of the axis, value that guessing gives).
+        metrics: metric -> (label of the axis, value that guessing gives, or None).
         title: heading of the picture.
         theme: colours.
         note: warning to write into the picture.
@@ -73,7 +74,8 @@ def scores(
             (left / WIDE_IN, below_in / height_in, width_in / WIDE_IN, 0.27 * len(rows) / height_in)
         )
         style(axes, theme)
-        axes.axvline(guessing, color=theme.muted, linewidth=1, linestyle="dotted", zorder=1)
+        if guessing is not None:
+            axes.axvline(guessing, color=theme.muted, linewidth=1, linestyle="dotted", zorder=1)
         for position, row in enumerate(rows):
             _score(axes, number, position, row, metric, theme)
         axes.set_xlabel(label)
@@ -84,14 +86,68 @@ def scores(
             tick.set_fontweight("bold" if row.chosen else "normal")
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="y", visible=False)
+    outer_legend(figure, _legend({row.approach for row in rows}, theme), theme, "lower center")
+    return to_png(figure)
+
+
+def per_target(
+    values: Mapping[int, Mapping[str, float | None]],
+    spans: Mapping[int, Mapping[str, list[float] | None]],
+    names: Sequence[str],
+    *,
+    label: str,
+    guess: float | None,
+    title: str,
+    theme: Theme = LIGHT,
+    note: str = "",
+) -> bytes:
+    """The score of each target, a row a target, a mark an approach.
+
+    Args:
+        values: approach -> target -> value, None where undefined.
+        spans: approach -> target -> [low, high] or None.
+        names: of the targets, from top to bottom.
+        label: of the axis.
+        guess: what guessing gives, or None.
+        title: heading of the picture.
+        theme: colours.
+        note: warning to write into the picture.
+    """
+    row_in, above_in, below_in = 0.4, 0.5, 0.85
+    height_in = above_in + row_in * len(names) + below_in
+    figure = empty_figure(title, theme, note, height_in=height_in, constrained=False)
+    axes = figure.add_axes((0.27, below_in / height_in, 0.7, row_in * len(names) / height_in))
+    style(axes, theme)
+    if guess is not None:
+        axes.axvline(guess, color=theme.muted, linewidth=1, linestyle="dotted", zorder=1)
+    for number, (approach, of_targets) in enumerate(values.items()):
+        shift = 0.22 * (number - (len(values) - 1) / 2)
+        colour, mark = _COLOURS[str(approach)], _MARKS[approach]
+        for row, name in enumerate(names):
+            value, span = of_targets[name], spans[approach][name]
+            if value is None:
+                continue
+            if span is not None:
+                axes.plot(span, [row + shift] * 2, color=colour, linewidth=1.6, solid_capstyle="round")
+            axes.plot([value], [row + shift], mark, color=colour, markersize=5.5, linestyle="none")
+    axes.set_yticks(np.arange(len(names)), class_labels(names))
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="y", visible=False)
+    for edge in range(len(names) - 1):
+        axes.axhline(edge + 0.5, color=theme.grid, linewidth=0.8, zorder=0)
+    axes.set_xlabel(label)
+    outer_legend(figure, _legend(set(values), theme), theme, "lower center")
+    return to_png(figure)
+
+
+def _legend(approaches: set[int], theme: Theme) -> list[Line2D]:
     marks = [
         Line2D([], [], color=_COLOURS[str(k)], marker=_MARKS[k], markersize=6.5, linestyle="none", label=name)
         for k, name in APPROACHES.items()
-        if any(row.approach == k for row in rows)
+        if k in approaches
     ]
-    line = Line2D([], [], color=theme.muted, linewidth=1, linestyle="dotted", label="guessing")
-    outer_legend(figure, [*marks, line], theme, "lower center")
-    return to_png(figure)
+    return [*marks, Line2D([], [], color=theme.muted, linewidth=1, linestyle="dotted", label="guessing")]
 
 
 def _score(axes: Axes, number: int, position: int, row: Score, metric: str, theme: Theme) -> None:

@@ -7,10 +7,13 @@ it goes: a cell with missing splits stays in every table and says so.
 
 import json
 from pathlib import Path
+from typing import Any
 
+from mer_jax.data.catalog import PARTS
 from mer_jax.evaluation import examples as _examples
 from mer_jax.evaluation import (
     html,
+    run_folder,
     study_export,
     study_facts,
     study_folder,
@@ -18,10 +21,16 @@ from mer_jax.evaluation import (
     study_verdict,
     text_table,
 )
+from mer_jax.evaluation.examples import Examples
+from mer_jax.evaluation.measures import CLASSES
 from mer_jax.evaluation.report import SYNTHETIC
+from mer_jax.evaluation.study_class_sections import ClassSections
 from mer_jax.evaluation.study_folder import APPROACHES
-from mer_jax.evaluation.study_sections import StudySections
 from mer_jax.evaluation.study_table import Row, Table
+from mer_jax.evaluation.study_target_sections import TargetStudySections
+
+TARGETS = "targets.npz"
+"""Beside ``study.json`` where numbers or tags are predicted: ``names``, and for each part (clips, targets) true values."""
 
 
 def write(out: Path | str) -> Path:
@@ -45,7 +54,21 @@ def write(out: Path | str) -> Path:
     page = html.Page(
         title=f"Three approaches on {study.data_name}", subtitle=study_facts.subtitle(study), label=note
     )
-    sections = StudySections(path=study.path, classes=study.classes, page=page, note=note, table=table)
+    common: dict[str, Any] = {
+        "path": study.path, "classes": study.names, "page": page, "note": note, "table": table,
+    }  # fmt: skip
+    if study.measures is CLASSES:
+        _write_classes(ClassSections(**common), examples)
+    else:
+        _write_targets(TargetStudySections(**common), examples)
+    results = json.dumps(study_export.results(table), indent=2, ensure_ascii=False, allow_nan=False)
+    _write_text(study.path / "results.json", results + "\n")
+    _write_text(study.path / "table.csv", study_export.csv_text(table))
+    return _write_text(study.path / "report.html", page.render())
+
+
+def _write_classes(sections: ClassSections, examples: Examples | None) -> None:
+    study = sections.table.study
     sections.headline()
     sections.scores()
     sections.comparison()
@@ -56,10 +79,25 @@ def write(out: Path | str) -> Path:
     if examples is not None:
         sections.features(examples)
     sections.facts()
-    results = json.dumps(study_export.results(table), indent=2, ensure_ascii=False, allow_nan=False)
-    _write_text(study.path / "results.json", results + "\n")
-    _write_text(study.path / "table.csv", study_export.csv_text(table))
-    return _write_text(study.path / "report.html", page.render())
+
+
+def _write_targets(sections: TargetStudySections, examples: Examples | None) -> None:
+    study = sections.table.study
+    arrays = run_folder.read_arrays(study.path / TARGETS, required=PARTS)
+    sections.headline()
+    sections.scores()
+    sections.comparison()
+    sections.curves()
+    sections.targets()
+    if sections.known.kind == "numbers":
+        sections.predictions()
+    sections.target_data({part: arrays[part] for part in PARTS}, study_facts.counts_note(study))
+    if examples is not None:
+        of_tags = sections.known.kind == "tags"
+        each = "one clip with each of some tags" if of_tags else "clips that are high or low in a target"
+        header = "Tag" if of_tags else "Target"
+        sections.features(examples, names=tuple(examples.clip_ids), header=header, each=each)
+    sections.facts()
 
 
 def summary_table(out: Path | str) -> str:
@@ -72,7 +110,9 @@ def summary_table(out: Path | str) -> str:
     table = study_table.compute(study)
     title = f"Three approaches: {html.printable(study_facts.subtitle(study))}"
     lines = [f"{title}  [{SYNTHETIC.upper()}]" if study.synthetic else title, ""]
-    names = [name for name, _ in study_facts.NAMES.values()]
+    known = study.measures
+    names = [one.title for one in known.table.values()]
+    of_study = ["study*"] if known is CLASSES else []
     header = [
         "",
         "cell",
@@ -82,29 +122,31 @@ def summary_table(out: Path | str) -> str:
         "parameters",
         "features s",
         "training s",
-        "study*",
+        *of_study,
         "",
     ]
     lines += text_table.columns(header, [_cells(table, row) for row in table.rows], left=2)
-    lines += ["", f"* published in 2021 for another data set. {study_facts.CHOICE_NOTE}", ""]
+    published = "* published in 2021 for another data set. " if of_study else ""
+    lines += ["", f"{published}{study_facts.choice_note(known)}", ""]
     lines += study_verdict.sentences(table)
     lines += [html.printable(note) for note in study.facts["notes"]]
     return "\n".join(lines)
 
 
 def _cells(table: Table, row: Row) -> list[str]:
-    metrics = list(study_facts.NAMES)
+    metrics = list(table.study.measures.table)
+    published = [", ".join(study_facts.published(row))] if table.study.measures is CLASSES else []
     remarks = [study_facts.chosen(row, table.study), study_facts.status(row, table.study)]
     return [
         APPROACHES[row.cell.approach],
         row.cell.title,
         study_facts.score(row, metrics[0]),
-        study_facts.interval(row, metrics[0]),
+        study_facts.interval(row, table.study, metrics[0]),
         *(study_facts.score(row, metric) for metric in metrics[1:]),
         study_facts.parameters(row)[0],
         study_facts.seconds(row, "feature_s"),
         study_facts.seconds(row, "train_s"),
-        ", ".join(study_facts.published(row)),
+        *published,
         ", ".join(remark for remark in remarks if remark),
     ]
 

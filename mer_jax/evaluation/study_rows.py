@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 from mer_jax.evaluation import html, run_facts, study_facts
 from mer_jax.evaluation.html import Html, stack
-from mer_jax.evaluation.study_facts import DASH, NAMES
+from mer_jax.evaluation.measures import CLASSES
+from mer_jax.evaluation.study_facts import DASH
 from mer_jax.evaluation.study_folder import Study
 from mer_jax.evaluation.study_plots import Score
-from mer_jax.evaluation.study_table import COMPARED, Row, Table
+from mer_jax.evaluation.study_table import Row, Table
 
 
 def by_approach(table: Table) -> dict[int, list[Row]]:
@@ -34,29 +35,32 @@ def grouped(table: Table, cells: Callable[[Row, Study], list[object]]) -> list[l
 
 
 def score_cells(row: Row, study: Study) -> list[object]:
-    """Name, validation accuracy, scores with their intervals, parameters, times, published accuracy."""
-    validation = row.validation_accuracy
+    """Name, validation score, scores with their intervals, parameters, times; of classes the published accuracy."""
     first, *others = study_facts.published(row) or [""]
+    published = [stack(first, ", ".join(others))] if study.measures is CLASSES else []
     return [
-        stack(_name(row, study), f"{row.cell.features} → {row.cell.network}"),
-        DASH if validation is None else run_facts.number(validation),
-        *(stack(study_facts.score(row, metric), study_facts.interval(row, metric)) for metric in NAMES),
+        stack(name(row, study), f"{row.cell.features} → {row.cell.network}"),
+        DASH if not row.num_done else run_facts.number(row.validation),
+        *(
+            stack(study_facts.score(row, metric), study_facts.interval(row, study, metric))
+            for metric in study.measures.table
+        ),
         stack(*study_facts.parameters(row)),
         study_facts.seconds(row, "feature_s"),
         study_facts.seconds(row, "train_s"),
-        stack(first, ", ".join(others)),
+        *published,
     ]
 
 
 def over_splits_cells(row: Row, study: Study) -> list[object]:
     """Name; mean, standard deviation and corrected interval over folds and seeds of the compared metrics."""
-    cells: list[object] = [_name(row, study)]
-    for metric in COMPARED:
+    cells: list[object] = [name(row, study)]
+    for metric in study.measures.compared:
         found = None if row.pooled is None else row.pooled.over_splits[metric]
         cells += (
             [DASH, DASH, DASH]
             if found is None
-            else [f"{found.mean:.3f}", f"{found.sd:.3f}", f"{found.low:.3f}–{found.high:.3f}"]
+            else [f"{found.mean:.3f}", f"{found.sd:.3f}", study_facts.spanned((found.low, found.high), 3)]
         )
     return cells
 
@@ -64,7 +68,7 @@ def over_splits_cells(row: Row, study: Study) -> list[object]:
 def fact_cells(row: Row, study: Study) -> list[object]:
     """Name, data set, clips of each part, splits that are done, epochs, base, machine."""
     return [
-        _name(row, study),
+        name(row, study),
         f"{study.data_name} (synthetic)" if study.synthetic else study.data_name,
         study_facts.clips(row),
         f"{row.num_done} of {len(study.splits)}",
@@ -86,7 +90,8 @@ def picture_row(row: Row, study: Study, metrics: tuple[str, ...]) -> Score:
     return Score(row.cell.title, row.cell.approach, values, missing, bool(row.num_chosen))
 
 
-def _name(row: Row, study: Study) -> Html:
+def name(row: Row, study: Study) -> Html:
+    """Title of a cell, and whether it is chosen or missing."""
     chosen, missing = study_facts.chosen(row, study), study_facts.status(row, study)
     chips = [html.chip(chosen) if chosen else "", html.chip(missing, warning=True) if missing else ""]
     return html.join([row.cell.title, *chips])

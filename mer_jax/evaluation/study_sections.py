@@ -1,4 +1,4 @@
-"""The sections of a study's report: which tables and pictures stand where, and what is said about them."""
+"""The sections of a study's report that do not depend on what is predicted; those that do lie beside this file."""
 
 import json
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from mer_jax.evaluation import (
-    confusion_plots,
     curve_plots,
     html,
     run_facts,
@@ -15,15 +14,13 @@ from mer_jax.evaluation import (
     study_rows,
 )
 from mer_jax.evaluation.html import element
-from mer_jax.evaluation.shared_sections import OwnFigure, SharedSections
-from mer_jax.evaluation.study_facts import NAMES
-from mer_jax.evaluation.study_figures import counterparts
+from mer_jax.evaluation.measures import CLASSES, Measures
+from mer_jax.evaluation.shared_sections import SharedSections
 from mer_jax.evaluation.study_folder import APPROACHES
-from mer_jax.evaluation.study_table import COMPARED, Row, Table
+from mer_jax.evaluation.study_table import Row, Table
 from mer_jax.evaluation.study_verdict import p_value, sentences, signed
 
 _PARTS = ("train", "validation")
-_CURVES = ("accuracy", "loss", "brier", "auc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,20 +33,33 @@ class StudySections(SharedSections):
 
     table: Table
 
+    @property
+    def known(self) -> Measures:
+        """How predictions are scored."""
+        return self.table.study.measures
+
+    def guesses(self) -> dict[str, float | None]:
+        """What guessing gives, by score: in the table and by epoch."""
+        pooled = [row.pooled for row in self.table.rows if row.pooled is not None]
+        truth = pooled[0].predictions[0].truth if pooled else None
+        found = {**self.known.curves, **self.known.table}
+        return {metric: measure.guess(len(self.classes), truth) for metric, measure in found.items()}
+
     def headline(self) -> None:
         """The chosen cells, large; what came out, in sentences; the notes."""
         table, study = self.table, self.table.study
-        tiles = []
+        headline, tiles = self.known.headline, []
         for approach, name in APPROACHES.items():
             if approach not in table.choices:
                 tiles.append((name, "missing", "no cell is finished"))
                 continue
             choice = table.choices[approach]
-            span = choice.pooled.intervals["accuracy"]
-            detail = f"95 %: {span[0]:.3f}–{span[1]:.3f}; {choice.title}" if span else choice.title
-            tiles.append((f"{name}: accuracy", run_facts.number(choice.pooled.scores["accuracy"]), detail))
+            span = study_facts.spanned(choice.pooled.intervals[headline], 3)
+            detail = f"95 %: {span}; {choice.title}" if span else choice.title
+            title = f"{name}: {self.known.main_in_words}"
+            tiles.append((title, run_facts.number(choice.pooled.scores[headline]), detail))
         for comparison in table.comparisons[:1]:
-            found = comparison.differences["accuracy"]
+            found = comparison.differences[headline]
             if found is not None:
                 detail = f"95 %: {signed(found.low)} to {signed(found.high)}; {p_value(found.p_value)}"
                 tiles.append((study_facts.comparison_name(comparison), signed(found.value), detail))
@@ -72,16 +82,13 @@ class StudySections(SharedSections):
     def scores(self) -> None:
         """The table, and the same as a picture."""
         study = self.table.study
-        arrows = [f"{name}\u00a0{'↓' if less else '↑'}" for name, less in NAMES.values()]  # on one line
-        header = [
-            "Cell",
-            "Valid. acc.",
-            *arrows,
-            "Parameters",
-            "Features (s)",
-            "Training (s)",
-            "Study",
+        # A no-break space: on one line.
+        arrows = [
+            f"{one.title}\u00a0{'↓' if one.smaller_is_better else '↑'}" for one in self.known.table.values()
         ]
+        header = ["Cell", study_facts.validation_name(self.known), *arrows]
+        header += ["Parameters", "Features (s)", "Training (s)"]
+        header += ["Study"] if self.known is CLASSES else []
         content = self.page.table(
             f"Scores on the test part: {study.data_name}, {study_facts.splits(study)}",
             header,
@@ -89,12 +96,8 @@ class StudySections(SharedSections):
             align="l" + "r" * (len(header) - 1),
             compact=True,
         )
-        num_classes = len(study.classes)
-        metrics = {
-            "accuracy": ("Accuracy (0–1)", 1 / num_classes),
-            "macro_f1": ("Macro F1 (0–1)", 1 / num_classes),
-            "auc": ("AUC, macro (0–1)", 0.5),
-        }
+        guesses = self.guesses()
+        metrics = {name: (self.known.table[name].label, guesses[name]) for name in self.known.pictured}
         entries = [study_rows.picture_row(row, study, tuple(metrics)) for row in self.table.rows]
         caption = "Scores of all cells, 95 % intervals over songs. Bold names, outlined marks: chosen on validation data."
         figure = self.picture(
@@ -104,15 +107,19 @@ class StudySections(SharedSections):
             caption=caption,
             wide=True,
         )
-        notes = (study_facts.SCORES_NOTE, study_facts.CHOICE_NOTE, study_facts.TIME_NOTE)
+        notes = [study_facts.scores_note(self.known), study_facts.choice_note(self.known)]
+        notes.append(study_facts.TIME_NOTE)
+        if self.known is CLASSES:
+            notes.append(study_facts.STUDY_NOTE)
         self.page.section("Scores", content, figure, *(html.paragraph(note, class_="note") for note in notes))
 
     def comparison(self) -> None:
         """The chosen cells of the approaches against one another, and the spread over splits."""
         several = len(self.table.study.splits) > 1
         header = ["Comparison", "Score", "Difference", "95 % interval", "p"]
-        header += ["Over splits", "p"] if several else ["McNemar"]
-        wanted = slice(5, 7) if several else slice(7, 8)
+        mcnemar = not several and self.known is CLASSES
+        header += ["Over splits", "p"] if several else ["McNemar"] if mcnemar else []
+        wanted = slice(5, 7) if several else slice(7, 8) if mcnemar else slice(0, 0)
         rows = [[*row[:5], *row[wanted]] for row in study_facts.comparison_rows(self.table)]
         blocks: list[object] = []
         if rows:
@@ -125,57 +132,31 @@ class StudySections(SharedSections):
                 )
             )
             blocks.append(html.paragraph(study_facts.COMPARISON_NOTE, class_="note"))
-            if not several:
+            if mcnemar:
                 blocks.append(html.paragraph(study_facts.MCNEMAR_NOTE, class_="note"))
         else:
             blocks.append(html.paragraph("Nothing to compare yet: two approaches need a finished cell each."))
         choices = [
-            [APPROACHES[approach], choice.title, *(run_facts.number(choice.pooled.scores[m]) for m in NAMES)]
+            [APPROACHES[approach], choice.title, *map(run_facts.number, choice.pooled.scores.values())]
             for approach, choice in self.table.choices.items()
         ]
         if choices:
-            names = [name for name, _ in NAMES.values()]
+            names = [one.title for one in self.known.table.values()]
             caption = "Cells chosen on validation data, and their test scores"
-            blocks.append(self.page.table(caption, ["Approach", "Chosen", *names], choices, align="llrrrrrr"))
+            header = ["Approach", "Chosen", *names]
+            blocks.append(self.page.table(caption, header, choices, align="ll" + "r" * len(names)))
         if several:
             blocks += self._over_splits()
         self.page.section("Comparison", *blocks)
 
-    def published_figures(self) -> None:
-        """The study's own figures beside the cells that have a counterpart or are chosen."""
-        own = []
-        for row in self.table.rows:
-            cell, pooled = row.cell, row.pooled
-            if pooled is None or not (
-                row.num_chosen or counterparts(cell.approach, cell.features, cell.network)
-            ):
-                continue
-            accuracy = pooled.scores["accuracy"]
-            assert accuracy is not None  # defined wherever there is a clip
-            own.append(
-                OwnFigure(
-                    approach=str(cell.approach),
-                    name=cell.title,
-                    network=cell.network,
-                    accuracy=accuracy,
-                    interval=pooled.intervals["accuracy"],
-                    auc=pooled.scores["auc"],
-                )
-            )
-        self.published("the cells here", own, "The Brier scores of the cells are in the table of scores.")
-
     def curves(self) -> None:
-        """Accuracy, loss, Brier score and AUC by epoch, all cells."""
-        num_classes = len(self.classes)
-        metrics = {
-            "accuracy": ("Accuracy (0–1)", 1 / num_classes),
-            "loss": ("Cross-entropy (nats)", float(np.log(num_classes))),
-            "brier": ("Brier score (0–2)", 1 - 1 / num_classes),
-            "auc": ("AUC, macro (0–1)", 0.5),
-        }
+        """Loss and scores by epoch, all cells."""
+        guesses = self.guesses()
+        metrics = {name: (one.label, guesses[name]) for name, one in self.known.curves.items()}
+        cut = [one.title for name, one in self.known.curves.items() if one.smaller_is_better]
         figures = []
         for approach, rows in study_rows.by_approach(self.table).items():
-            cells = [_curves(row) for row in rows if row.cell.runs]
+            cells = [_curves(row, tuple(metrics)) for row in rows if row.cell.runs]
             if not cells:
                 continue
             title = f"Training, {study_facts.HEADINGS[approach].lower()}"
@@ -184,29 +165,11 @@ class StudySections(SharedSections):
                 return curve_plots.curves(cells, metrics, title=title, **style)
 
             caption = (
-                f"{title}. A line a split; loss and Brier score are cut at twice what guessing gives; the AUC is recorded for "
-                "the validation part."
+                f"{title}. A line a split; {' and '.join(cut)} are cut at twice what guessing gives. What has no line for the "
+                "training part is recorded for the validation part alone."
             )
             figures.append(self.picture(f"curves_{approach}", draw, alt=caption, caption=caption, wide=True))
         self.page.section("Training", *figures or [html.paragraph("No cell has been trained yet.")])
-
-    def errors(self) -> None:
-        """Confusion matrices of all finished cells."""
-        figures = []
-        for approach, rows in study_rows.by_approach(self.table).items():
-            matrices = {row.cell.title: row.pooled.confusion for row in rows if row.pooled is not None}
-            if not matrices:
-                continue
-            title = f"Confusion matrices, {study_facts.HEADINGS[approach].lower()}"
-
-            def draw(matrices=matrices, title=title, **style) -> bytes:
-                return confusion_plots.confusions(matrices, self.classes, title=title, **style)
-
-            caption = f"{title}. Rows: true class, columns: predicted; shares of each true class, all test parts pooled."
-            figures.append(
-                self.picture(f"confusion_{approach}", draw, alt=caption, caption=caption, wide=True)
-            )
-        self.page.section("Errors", *figures or [html.paragraph("No cell is finished yet.")])
 
     def facts(self) -> None:
         """What each cell ran on; versions, hardware, splits, settings."""
@@ -241,8 +204,8 @@ class StudySections(SharedSections):
 
     def _over_splits(self) -> list[object]:
         header = ["Cell"]
-        for metric in COMPARED:
-            header += [NAMES[metric][0], "sd", "95 % interval"]
+        for metric in self.known.compared:
+            header += [self.known.table[metric].title, "sd", "95 % interval"]
         content = self.page.table(
             f"Mean over {len(self.table.study.splits)} splits",
             header,
@@ -253,11 +216,11 @@ class StudySections(SharedSections):
         return [content, html.paragraph(study_facts.OVER_SPLITS_NOTE, class_="note")]
 
 
-def _curves(row: Row) -> curve_plots.Curves:
+def _curves(row: Row, metrics: tuple[str, ...]) -> curve_plots.Curves:
     runs = list(row.cell.runs.values())
     return curve_plots.Curves(
         name=row.cell.title,
-        runs=[{part: {m: run.curve(part, m) for m in _CURVES} for part in _PARTS} for run in runs],
+        runs=[{part: {m: run.curve(part, m) for m in metrics} for part in _PARTS} for run in runs],
         epochs=[np.array([int(record["epoch"]) for record in run.epochs]) for run in runs],
         best_epochs=[run.facts.get("best_epoch") for run in runs],
     )

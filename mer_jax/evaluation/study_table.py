@@ -5,21 +5,23 @@ not done on every split has no score: pooled over other clips than the rest it c
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from mer_jax.evaluation import scores, statistics
+from mer_jax.evaluation import measures, statistics, target_bootstrap
 from mer_jax.evaluation.bootstrap import Predictions
+from mer_jax.evaluation.measures import AnyPredictions
 from mer_jax.evaluation.statistics import Difference, Mean
 from mer_jax.evaluation.study_folder import APPROACHES, Cell, CellRun, Split, Study
-
-METRICS = ("accuracy", "macro_f1", "mcc", "brier", "auc", "ece")
-COMPARED = ("accuracy", "macro_f1")
+from mer_jax.evaluation.target_bootstrap import TargetPredictions
 
 #: Approaches that are compared: the study's thesis, best hand-designed features against best pictures, comes first.
 PAIRS = ((2, 3), (2, 1), (3, 1))
+
+_RESAMPLES, _PAIRED_RESAMPLES = 1000, 10_000
 
 
 @dataclass(frozen=True)
@@ -29,18 +31,21 @@ class Pooled:
     Attributes:
         predictions: of all test parts, one entry a seed.
         scores: metric -> mean over seeds of the pooled score, None where undefined.
-        intervals: metric -> [low, high] of the bootstrap over groups, or None; see ``statistics.bootstrap_intervals``.
+        intervals: metric -> [low, high] of the bootstrap over groups, or None; see ``statistics.bootstrap_intervals`` for what
+            they state.
         over_splits: metric -> mean over folds and seeds with its corrected t interval, None for a single split.
-        calibrated_ece: calibration error that a calibrated model would show on so many clips.
-        confusion: (classes, classes) clips, summed over seeds; rows: true class.
+        calibrated_ece: of classes: calibration error that a calibrated model would show on so many clips.
+        confusion: of classes: (classes, classes) clips, summed over seeds; rows: true class.
+        per_target: of numbers and tags: target -> metric -> mean over seeds, None where undefined.
     """
 
-    predictions: tuple[Predictions, ...]
+    predictions: tuple[AnyPredictions, ...]
     scores: Mapping[str, float | None]
     intervals: Mapping[str, list[float] | None]
     over_splits: Mapping[str, Mean | None]
-    calibrated_ece: float
-    confusion: np.ndarray
+    calibrated_ece: float | None = None
+    confusion: np.ndarray | None = None
+    per_target: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,22 +56,19 @@ class Row:
         cell: the cell.
         pooled: its scores; None while a split is missing.
         num_chosen: in how many splits it is the one that its approach chooses.
+        validation: headline score of the validation part, mean over the splits that are done; None before the first, or where
+            it is undefined.
     """
 
     cell: Cell
     pooled: Pooled | None
     num_chosen: int
+    validation: float | None = None
 
     @property
     def num_done(self) -> int:
         """Number of splits that are done."""
         return len(self.cell.runs)
-
-    @property
-    def validation_accuracy(self) -> float | None:
-        """Mean over the splits that are done; None before the first."""
-        found = [run.scores["validation"]["accuracy"] for run in self.cell.runs.values()]
-        return float(np.mean(found)) if found else None
 
     def fact(self, key: str) -> float | None:
         """Mean over the splits that are done of a number in ``result.json``; None where it is not recorded.
@@ -164,7 +166,9 @@ def compute(study: Study) -> Table:
     count = Counter(cell.id for choice in choices.values() for cell in choice.cells.values())
     return Table(
         study=study,
-        rows=tuple(Row(cell, pooled.get(cell.id), count[cell.id]) for cell in study.cells),
+        rows=tuple(
+            Row(cell, pooled.get(cell.id), count[cell.id], _validation(study, cell)) for cell in study.cells
+        ),
         choices=choices,
         comparisons=tuple(
             compare(study, choices[first], choices[second])
@@ -176,30 +180,40 @@ def compute(study: Study) -> Table:
 
 def pool(study: Study, cells: Mapping[Split, Cell]) -> Pooled:
     """Scores over all splits of one cell in each."""
+    known = study.measures
     seeds = [
-        _concatenate([cells[split].runs[split].predictions for split in study.splits if split.seed == seed])
+        measures.join([cells[split].runs[split].predictions for split in study.splits if split.seed == seed])
         for seed in study.seeds
     ]
-    found = [scores.compute(part.labels, part.probabilities, study.classes) for part in seeds]
-    spans = statistics.bootstrap_intervals(seeds)
+    found = [known.score(part, study.names) for part in seeds]
+    drawn = _replicates(study, seeds, tuple(known.table), _RESAMPLES)
     runs = [cells[split].runs[split] for split in study.splits]
     return Pooled(
         predictions=tuple(seeds),
-        scores={metric: _mean([one[metric] for one in found]) for metric in METRICS},
-        intervals={metric: spans.get(metric) for metric in METRICS},
-        over_splits={
-            metric: _over_splits(runs, [run.scores["test"][metric] for run in runs]) for metric in METRICS
+        scores={metric: _mean([one[metric] for one in found]) for metric in known.table},
+        intervals={
+            metric: statistics.percentiles(drawn[metric]) if metric in drawn else None
+            for metric in known.table
         },
-        calibrated_ece=float(np.mean([statistics.calibrated_ece(part.probabilities) for part in seeds])),
-        confusion=np.sum([one["confusion"] for one in found], axis=0),
+        over_splits={
+            metric: _over_splits(runs, [run.scores["test"][metric] for run in runs]) for metric in known.table
+        },
+        **_of_classes(seeds, found),
+        per_target={
+            name: {
+                metric: _mean([one["per_target"][name][metric] for one in found])
+                for metric in found[0]["per_target"][name]
+            }
+            for name in (study.names if "per_target" in found[0] else ())
+        },
     )
 
 
 def choose(study: Study, approach: int) -> dict[Split, Cell] | None:
-    """The cell of an approach with the highest validation accuracy, in each split on its own.
+    """The cell of an approach with the highest headline score on validation clips, in each split on its own.
 
-    Of cells that are equal the one with the lower validation Brier score is taken, of those the first. Test scores are not
-    looked at. Only cells that are done on every split take part, so that each split chooses among the same ones.
+    Of cells that are equal the one with the lower validation score of ``measures.tie_break`` is taken, of those the first. Test
+    scores are not looked at. Only cells that are done on every split take part, so that each split chooses among the same ones.
 
     Returns:
         Split -> cell, or None where the approach has no complete cell.
@@ -210,37 +224,86 @@ def choose(study: Study, approach: int) -> dict[Split, Cell] | None:
 
     def merit(cell: Cell, split: Split) -> tuple[float, float]:
         found = cell.runs[split].scores["validation"]
-        return found["accuracy"], -found["brier"]
+        first, second = found[study.measures.headline], found[study.measures.tie_break]
+        return -np.inf if first is None else first, -np.inf if second is None else -second
 
     return {split: max(candidates, key=lambda cell: merit(cell, split)) for split in study.splits}
 
 
 def compare(study: Study, first: Choice, second: Choice) -> Comparison:
     """Paired comparison of the chosen cells of two approaches."""
+    compared = study.measures.compared
     pairs = [(first.cells[split].runs[split], second.cells[split].runs[split]) for split in study.splits]
     over_splits = {
         metric: _over_splits(
             [run for run, _ in pairs],
             [_minus(a.scores["test"][metric], b.scores["test"][metric]) for a, b in pairs],
         )
-        for metric in COMPARED
+        for metric in compared
     }
-    mcnemar_p = None
-    if len(pairs) == 1:
-        right = [run.predictions.probabilities.argmax(axis=1) == run.predictions.labels for run in pairs[0]]
-        mcnemar_p = statistics.mcnemar_exact(right[0], right[1])
-    differences = statistics.paired_difference(
-        first.pooled.predictions, second.pooled.predictions, metrics=COMPARED
-    )
-    return Comparison(first, second, differences, over_splits, mcnemar_p)
+    drawn = [
+        _replicates(study, choice.pooled.predictions, compared, _PAIRED_RESAMPLES)
+        for choice in (first, second)
+    ]
+    differences: dict[str, Difference | None] = dict.fromkeys(compared)
+    for metric in compared:
+        value = _minus(first.pooled.scores[metric], second.pooled.scores[metric])
+        if value is not None and metric in drawn[0]:
+            differences[metric] = statistics.difference(value, drawn[0][metric] - drawn[1][metric])
+    return Comparison(first, second, differences, over_splits, _mcnemar(pairs))
 
 
-def _concatenate(parts: list[Predictions]) -> Predictions:
-    return Predictions(
-        np.concatenate([part.labels for part in parts]),
-        np.concatenate([part.probabilities for part in parts]),
-        np.concatenate([part.groups for part in parts]),
-    )
+def target_intervals(study: Study, pooled: Pooled) -> dict[str, list[float] | None]:
+    """Interval of the score of each target that a reader looks at first, by bootstrap over groups; None where undefined."""
+    parts = [part for part in pooled.predictions if isinstance(part, TargetPredictions)]
+    metric = study.measures.headline
+    if not parts or _num_groups(parts) < 2:
+        return dict.fromkeys(study.names)
+    kind: target_bootstrap.Kind = "tags" if study.measures.kind == "tags" else "numbers"
+    drawn = target_bootstrap.of_targets(parts, kind, metrics=(metric,), num_resamples=_RESAMPLES)[metric]
+    return {
+        name: statistics.percentiles(of_target)
+        for name, of_target in zip(study.names, drawn.mean(axis=0).T, strict=True)
+    }
+
+
+def _replicates(
+    study: Study, parts: Sequence[AnyPredictions], metrics: Sequence[str], num_resamples: int
+) -> dict[str, np.ndarray]:
+    """Scores of resamples; none where there are fewer than two groups to draw from."""
+    if _num_groups(parts) < 2:
+        return {}
+    return study.measures.replicates(parts, metrics, num_resamples)
+
+
+def _num_groups(parts: Sequence[AnyPredictions]) -> int:
+    return len(np.unique(np.concatenate([part.groups for part in parts])))
+
+
+def _of_classes(seeds: Sequence[AnyPredictions], found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What is known of classes alone."""
+    parts = [part for part in seeds if isinstance(part, Predictions)]
+    if not parts:
+        return {}
+    return {
+        "calibrated_ece": float(np.mean([statistics.calibrated_ece(part.probabilities) for part in parts])),
+        "confusion": np.sum([one["confusion"] for one in found], axis=0),
+    }
+
+
+def _mcnemar(pairs: Sequence[tuple[CellRun, CellRun]]) -> float | None:
+    """Exact McNemar p-value of classes on a single split."""
+    right = [
+        run.predictions.probabilities.argmax(axis=1) == run.predictions.labels
+        for pair in pairs
+        for run in pair
+        if isinstance(run.predictions, Predictions)
+    ]
+    return statistics.mcnemar_exact(right[0], right[1]) if len(pairs) == 1 and right else None
+
+
+def _validation(study: Study, cell: Cell) -> float | None:
+    return _mean([run.scores["validation"][study.measures.headline] for run in cell.runs.values()])
 
 
 def _over_splits(runs: list[CellRun], values: list[float | None]) -> Mean | None:
@@ -251,8 +314,9 @@ def _over_splits(runs: list[CellRun], values: list[float | None]) -> Mean | None
 
 
 def _mean(values: list[float | None]) -> float | None:
+    """The mean; None where a value is, or there is none."""
     defined = [value for value in values if value is not None]
-    return float(np.mean(defined)) if len(defined) == len(values) else None
+    return float(np.mean(defined)) if defined and len(defined) == len(values) else None
 
 
 def _minus(first: float | None, second: float | None) -> float | None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from mer_jax.evaluation import bootstrap, html, run_facts, statistics, target_scores
-from mer_jax.evaluation.canvas import LIGHT, Theme, add_legend, empty_figure, plain, style, to_png
+from mer_jax.evaluation import html, run_facts, statistics, target_bootstrap
 from mer_jax.evaluation.run_folder import TargetRun
 from mer_jax.evaluation.run_sections import RunSections
+from mer_jax.evaluation.target_bootstrap import TargetPredictions
+from mer_jax.evaluation.target_plots import scatter
 
 # Key -> (name, axis label, value that guessing gives), in the order of the page.
 NUMBERS = {
@@ -44,17 +44,15 @@ def interval(run: TargetRun, *, seed: int = 0, level: float = 0.95) -> list[floa
     """Percentile bootstrap interval of :func:`headline_score`, resampling groups; None where it cannot be told."""
     if len(np.unique(run.groups)) < 2:
         return None
-    found = []
-    for (rows,) in bootstrap.resamples([run.groups], num_resamples=_RESAMPLES, seed=seed):
-        value = _score(run, run.targets[rows], run.predictions[rows])[headline_score(run)]
-        found.append(np.nan if value is None else value)
-    return statistics.percentiles(np.array(found), level)
-
-
-def _score(run: TargetRun, targets: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
-    if run.task == "tags":
-        return target_scores.tags(targets, predictions, run.names)
-    return target_scores.regression(targets, predictions, run.names)
+    metric = headline_score(run)
+    found = target_bootstrap.replicates(
+        [TargetPredictions(run.targets, run.predictions, run.groups)],
+        "tags" if run.task == "tags" else "numbers",
+        metrics=(metric,),
+        num_resamples=_RESAMPLES,
+        seed=seed,
+    )
+    return statistics.percentiles(found[metric], level)
 
 
 def score_rows(run: TargetRun, span: Sequence[float] | None) -> list[list[str]]:
@@ -125,29 +123,10 @@ class TargetSections(RunSections):
         """Predictions against the truth, a panel for each target."""
         caption = "Predicted against true values of the test part, a point for each clip; on the line both are equal."
         figure = self.picture(
-            "predictions", lambda **look: scatter(self.run, **look), alt=caption, caption=caption, wide=True
+            "predictions",
+            lambda **look: scatter(self.run.targets, self.run.predictions, self.run.names, **look),
+            alt=caption,
+            caption=caption,
+            wide=True,
         )
         self.page.section("Predictions", html.gallery([figure]))
-
-
-def scatter(run: TargetRun, *, theme: Theme = LIGHT, note: str = "") -> bytes:
-    """Predicted against true values of each target."""
-    columns = min(3, len(run.names))
-    rows = -(-len(run.names) // columns)
-    figure = empty_figure("Predicted against true values", theme, note, height_in=0.4 + 2.2 * rows)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for panel in panels[len(run.names) :]:
-        panel.set_visible(False)
-    for k, (panel, name) in enumerate(zip(panels, run.names, strict=False)):
-        style(panel, theme)
-        true, found = run.targets[:, k], run.predictions[:, k]
-        low, high = min(true.min(), found.min()), max(true.max(), found.max())
-        panel.plot(
-            [low, high], [low, high], color=theme.muted, linewidth=1, linestyle="dotted", label="equal"
-        )
-        panel.plot(true, found, ".", color=theme.first, markersize=4, alpha=0.6, label="clip")
-        panel.set_title(plain(name), fontsize=9, color=theme.ink)
-        panel.set_xlabel("true")
-        panel.set_ylabel("predicted")
-    add_legend(panels[0], theme)
-    return to_png(figure)

@@ -7,6 +7,8 @@ from typing import Any, Literal
 from mer_jax import checks
 from mer_jax.config import ExperimentConfig, FrontendConfig
 from mer_jax.data.splits import FOLDS
+from mer_jax.evaluation import measures
+from mer_jax.evaluation.measures import Measures
 from mer_jax.evaluation.study_folder import Split
 from mer_jax.models.dense import DenseConfig
 from mer_jax.models.recurrent import RecurrentConfig
@@ -24,12 +26,15 @@ class StudyConfig:
 
     data: str = "synthetic"
     """"synthetic", a folder with one sub-folder a class, a manifest CSV (path,label,group), or a prepared data set."""
+    task: Literal["classes", "valence_arousal", "targets", "tags"] = "classes"
+    """classes; valence_arousal; targets (numbers: target_ columns of a manifest) or tags (the same, 0 or 1)."""
     out: Path = Path("runs/study")
     """Folder for the cells, the table and the report; a study that was interrupted goes on where it stopped."""
     cells: tuple[str, ...] = ()
     """Which rows of the table, by id; none names all."""
     split: str = "grouped"
-    """grouped (folds, stratified, no group cut), hash (SHA-1 of the group), or a split published with the data by its name."""
+    """grouped (folds, stratified by class, no group cut), hash (SHA-1 of the group), or a split published with the data by its
+    name."""
     folds: int = 1
     """How many of the ten folds are test parts in turn; 1 is the single split."""
     seeds: int = 1
@@ -53,7 +58,8 @@ class StudyConfig:
     optimizer: OptimizerConfig = OptimizerConfig()
     training: TrainingConfig = TrainingConfig(epochs=100, patience=15, monitor="accuracy")
     """The best epoch is that of the highest validation accuracy: by loss, networks that soon grow sure of themselves stop
-    before they have learnt anything (EMOPIA, fold 0, seed 0, log-CQT pictures: validation accuracy .23 by loss, .57 so)."""
+    before they have learnt anything (EMOPIA, fold 0, seed 0, log-CQT pictures: validation accuracy .23 by loss, .57 so). Where
+    numbers are predicted, accuracy stands for pearson_r, and for auc where tags are: means over all of them."""
 
     def __post_init__(self) -> None:
         cells.choose(self.cells)
@@ -72,6 +78,26 @@ class StudyConfig:
                 expected="time_mask, frequency_mask or mixup",
                 remedy="train single cells with 'mer-jax train' to alter waveforms",
             )
+        known, monitor = self.measures, self.resolved().training.monitor
+        if monitor not in known.monitors:
+            raise checks.ConfigError(
+                "training.monitor",
+                f"is {monitor!r}, which {known.outputs} do not have",
+                expected=f"one of {', '.join(known.monitors)}",
+            )
+
+    @property
+    def measures(self) -> Measures:
+        """The scores of what is predicted."""
+        return measures.of_task(self.task)
+
+    def resolved(self) -> "StudyConfig":
+        """The same study with the score that decides which epoch is best named outright."""
+        headline = self.measures.headline
+        if self.training.monitor != "accuracy" or headline == "accuracy":
+            return self
+        monitor: Any = headline
+        return dataclasses.replace(self, training=dataclasses.replace(self.training, monitor=monitor))
 
     @property
     def chosen(self) -> tuple[Cell, ...]:
@@ -93,6 +119,7 @@ class StudyConfig:
             fold=fold,
             folds=FOLDS,
             backend=self.backend,
+            task=self.task,
             frontend=FrontendConfig(cell.features, dict(cell.options)),
             network=cell.network,
             recurrent=recurrent,

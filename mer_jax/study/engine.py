@@ -4,21 +4,21 @@ import dataclasses
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from mer_jax import data, machine
 from mer_jax.config import to_json
 from mer_jax.data import splits
-from mer_jax.data.atomic import write_arrays, write_lines
+from mer_jax.data.atomic import write_lines
 from mer_jax.data.catalog import Catalog
-from mer_jax.evaluation import feature_examples, study_report
+from mer_jax.evaluation import study_report
+from mer_jax.evaluation.measures import CLASSES
 from mer_jax.experiment import building, caching, facts, fitting, folder, inputs, targets
 from mer_jax.experiment.caching import FeatureArray
 from mer_jax.models.vgg19 import VGG19Base, parameter_counts
+from mer_jax.study import records
 from mer_jax.study.cells import Cell
 from mer_jax.study.config import StudyConfig
 from mer_jax.study.progress import Progress
@@ -54,9 +54,9 @@ def run(settings: StudyConfig, *, progress: bool = True) -> Path:
     Raises:
         mer_jax.checks.InputError: data, settings or folder cannot be used.
     """
+    settings = settings.resolved()
     out = Path(settings.out)
-    catalog = data.load(settings.data, sr=settings.sr)
-    targets.with_targets(catalog, "classes", settings.data)
+    catalog = targets.with_targets(data.load(settings.data, sr=settings.sr), settings.task, settings.data)
     base = _base(settings)
     for cell in settings.chosen:
         # Refuses a cell whose features the backend does not have.
@@ -67,9 +67,14 @@ def run(settings: StudyConfig, *, progress: bool = True) -> Path:
     if (out / "study.json").is_file():
         known["started"] = json.loads((out / "study.json").read_text(encoding="utf-8"))["started"]
     folder.write_json(out / "study.json", known)
+    if settings.measures is not CLASSES:
+        records.write_targets(out, catalog, split)
     jobs = list(_jobs(settings))
     with Progress(
-        jobs_in_all=len(jobs), done_before=sum(job.done(settings) for job in jobs), shown=progress
+        jobs_in_all=len(jobs),
+        done_before=sum(job.done(settings) for job in jobs),
+        shown=progress,
+        measures=settings.measures,
     ) as shown:
         for group in _by_features(jobs, settings):
             array = _features(settings, catalog, group[0].cell, base, shown)
@@ -77,10 +82,7 @@ def run(settings: StudyConfig, *, progress: bool = True) -> Path:
                 shown.begin(job)
                 shown.end(job, _run_cell(settings, catalog, job, array, base))
     if not (out / EXAMPLES / "examples.npz").is_file():
-        num_samples = settings.of_cell(settings.chosen[0]).num_samples
-        feature_examples.write(
-            out / EXAMPLES, catalog, rows=split.test, sr=settings.sr, num_samples=num_samples
-        )
+        records.write_examples(out / EXAMPLES, catalog, split.test, settings)
     folder.write_json(out / "study.json", known | {"finished": folder.now()})
     study_report.write(out)
     shutil.rmtree(out / CACHE, ignore_errors=True)
@@ -129,7 +131,7 @@ def _features(
     array = caching.load(path)
     if array is not None:
         return array
-    model = building.build_model(config, len(catalog.classes), base=base)
+    model = building.build_model(config, len(targets.output_names(catalog, settings.task)), base=base)
     started = time.perf_counter()
     found = caching.compute(
         catalog,
@@ -150,12 +152,13 @@ def _run_cell(
     started = time.perf_counter()
     config = settings.of_cell(job.cell, fold=job.fold, seed=job.seed)
     split = _split(settings, catalog, fold=job.fold, seed=job.seed)
-    whole = building.build_model(config, len(catalog.classes), base=base)
+    whole = building.build_model(config, len(targets.output_names(catalog, settings.task)), base=base)
     model, loaders = fitting.cached_inputs(config, catalog, split, whole, array)
     task = targets.task_of(config, catalog, split.train)
     fitted = fitting.fit_and_score(model, loaders, catalog, config, task, run_dir=None)
     result = fitted.result
-    _write_predictions(config.out / "predictions.npz", catalog, fitted.predictions)
+    path = config.out / "predictions.npz"
+    records.write_predictions(path, catalog, task, fitted, settings.measures)
     write_lines(config.out / "metrics.jsonl", result.records)
     record = {
         "cell": job.cell.id,
@@ -174,17 +177,6 @@ def _run_cell(
     return record
 
 
-def _write_predictions(path: Path, catalog: Catalog, found: Mapping[str, inputs.Predicted]) -> None:
-    columns: dict[str, np.ndarray] = {"classes": np.array(catalog.classes)}
-    for prefix, part in (("", "test"), ("validation_", "validation")):
-        probabilities, rows, _ = found[part]
-        columns[prefix + "ids"] = np.array([catalog.ids[row] for row in rows])
-        columns[prefix + "groups"] = np.array([catalog.groups[row] for row in rows])
-        columns[prefix + "labels"] = catalog.labels[rows]
-        columns[prefix + "probabilities"] = probabilities
-    write_arrays(path, columns)
-
-
 def _facts(settings: StudyConfig, catalog: Catalog, split: splits.Split) -> dict[str, Any]:
     notes = []
     if settings.base_init == "he" and any(cell.network == "vgg19" for cell in settings.chosen):
@@ -193,6 +185,7 @@ def _facts(settings: StudyConfig, catalog: Catalog, split: splits.Split) -> dict
         notes.append(f"The data is divided by the split {settings.split!r}, not into the protocol's folds.")
     return {
         "settings": json.loads(to_json(settings)),
+        "task": settings.task,
         "data": facts.of_data(catalog, split),
         "folds": list(range(settings.folds)),
         "seeds": list(range(settings.seeds)),

@@ -4,6 +4,9 @@ import sys
 import time
 from typing import Any
 
+from mer_jax.evaluation.measures import Measures
+from mer_jax.evaluation.run_facts import number
+
 
 class Progress:
     """Cells done, the scores of each, and the time that is left.
@@ -12,12 +15,14 @@ class Progress:
         jobs_in_all: cells times splits.
         done_before: how many an earlier run finished.
         shown: show anything at all.
+        measures: which scores to show of a cell.
     """
 
-    def __init__(self, *, jobs_in_all: int, done_before: int, shown: bool) -> None:
+    def __init__(self, *, jobs_in_all: int, done_before: int, shown: bool, measures: Measures) -> None:
         self.total = jobs_in_all
         self.before = self.done = done_before
         self.shown = shown
+        self.measures = measures
         self.started = time.perf_counter()
         self._bar: Any = None
 
@@ -70,10 +75,11 @@ class Progress:
             return
         per_job = (time.perf_counter() - self.started) / (self.done - self.before)
         left_s = per_job * (self.total - self.done)
-        test = result["scores"]["test"]
+        test, table = result["scores"]["test"], self.measures.table
+        said = "  ".join(f"{table[name].title} {number(test[name])}" for name in self.measures.compared)
         line = (
             f"[{self.done}/{self.total}] {job.cell.id} fold {job.fold} seed {job.seed}: "
-            f"accuracy {test['accuracy']:.3f}  macro F1 {test['macro_f1']:.3f}  {result['epochs']} epochs, "
+            f"{said}  {result['epochs']} epochs, "
             f"{result['train_s']:.0f} s; about {left_s:.0f} s left"
         )
         if self._bar is not None:

@@ -19,7 +19,10 @@ from mer_jax.training.augmentation import AugmentationConfig
 from mer_jax.training.progress import Progress
 from mer_jax.training.task import Classification, Task
 
-Monitor = Literal["loss", "accuracy", "brier", "macro_f1", "mcc", "auc", "ece", "rmse", "pearson_r"]
+Monitor = Literal[
+    *("loss", "accuracy", "brier", "macro_f1", "mcc", "auc", "average_precision", "ece"),
+    *("rmse", "pearson_r", "r2", "ccc"),
+]
 _SMALLER_IS_BETTER = ("loss", "brier", "ece", "rmse")
 # Steps between two looks at the device: often enough that few batches queue up there, too seldom to slow it down.
 _LOOK_EVERY = 16

@@ -35,7 +35,7 @@ def test_reads_what_was_written(tmp_path):
         tmp_path / "study", cells=CELLS, folds=(1, 0), seeds=(3, 0), missing=[missing], num_epochs=2
     )
     study = study_folder.read(out)
-    assert study.classes == fake_study.MOODS
+    assert study.names == fake_study.MOODS
     assert study.synthetic is True
     assert study.seeds == (0, 3)
     assert study.splits == (Split(0, 0), Split(0, 1), Split(3, 0), Split(3, 1))

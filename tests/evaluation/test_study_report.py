@@ -9,7 +9,7 @@ import pytest
 from page import Page
 
 from mer_jax import checks
-from mer_jax.evaluation import study_figures, study_folder, study_report, study_table
+from mer_jax.evaluation import measures, study_figures, study_folder, study_report, study_table
 
 HOSTILE = ('<script>alert("1")</script>', r"$\frac", "悲しい", "\x1b[31mred", 'a" onload="x')
 
@@ -82,7 +82,7 @@ def test_synthetic_data_is_said_everywhere(single):
 def test_every_score_is_shown_with_its_interval(single):
     _, page, table = single
     for row in table.rows:
-        for metric in study_table.METRICS:
+        for metric in measures.CLASSES.table:
             assert f"{row.pooled.scores[metric]:.3f}" in page.text
         low, high = row.pooled.intervals["mcc"]
         assert f"{low:.2f}–{high:.2f}" in page.text
@@ -113,7 +113,7 @@ def test_results_hold_what_the_table_shows(single):
         == [cell[0] for cell in CELLS]
     )
     for row, entry, line in zip(table.rows, results["cells"], rows, strict=True):
-        for metric in study_table.METRICS:
+        for metric in measures.CLASSES.table:
             assert entry["scores"][metric] == row.pooled.scores[metric] == float(line[metric])
         assert entry["intervals"]["auc"] == [float(line["auc_low"]), float(line["auc_high"])]
         assert entry["chosen_in_splits"] == row.num_chosen == int(line["chosen_in_splits"])

@@ -89,7 +89,7 @@ def test_an_incomplete_cell_is_shown_without_scores(several):
     assert found.pooled is None
     assert found.num_done == 5
     assert found.num_chosen == 0
-    assert found.validation_accuracy is not None
+    assert found.validation is not None
     assert [one.cell.id for one in table.incomplete] == ["image-mfcc"]
     assert len(table.rows) == len(CELLS)
 
@@ -196,7 +196,7 @@ def test_a_study_in_which_nothing_is_done(tmp_path):
     table = study_table.compute(study_folder.read(out))
     assert all(row.pooled is None for row in table.rows)
     assert table.choices == {}
-    assert table.rows[0].validation_accuracy is None
+    assert table.rows[0].validation is None
 
 
 def test_features_are_computed_once(several):
