@@ -382,6 +382,7 @@ def _study_command() -> Callable[..., None]:
         """Run the study's whole table on any data set: every feature, every network, one report.
 
         Example: mer-jax study --data my_music/ --out runs/study --clip-s 10
+        Example: mer-jax study --data prepared/emotify --task targets --out runs/emotify --clip-s 30
 
         A study that was interrupted goes on where it stopped when the same command is given again.
 

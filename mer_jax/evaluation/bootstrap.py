@@ -150,16 +150,16 @@ class _GroupSums:
 
     def _auc(self, weights: np.ndarray) -> np.ndarray:
         """Area under the ROC curve of each class against the rest, mean over classes."""
-        weights = weights[:, self._group_of_clip]
+        of_clips = weights.T[self._group_of_clip]
         out = np.full((len(weights), self._num_classes), np.nan)
         for k in range(self._num_classes):
-            steps = RankSteps(self._probabilities[:, k], self._labels == k)
-            out[:, k] = steps.auc(*steps.counts(weights))
+            ranked = RankedClips(self._probabilities[:, k], self._labels == k)
+            out[:, k], _ = ranked.areas(of_clips)
         return scores.mean_of_defined(out)
 
 
-class RankSteps:
-    """Areas under the curves of a score that should be high for some clips, of any weighting of the clips.
+class RankedClips:
+    """Areas under the curves of a score that should be high for some clips, for any weighting of the clips.
 
     Args:
         score: (clips,); clips of one score share a step of the curve.
@@ -168,34 +168,40 @@ class RankSteps:
 
     def __init__(self, score: Float[np.ndarray, " clips"], positive: Bool[np.ndarray, " clips"]) -> None:
         self._order = np.argsort(score, kind="stable")
-        ordered = score[self._order]
-        self._starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-        self._positive = positive[self._order]
+        ordered, positive = score[self._order], positive[self._order]
+        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+        ends = np.append(starts[1:], len(ordered))
+        before = np.append(0, np.cumsum(positive))  # positive clips among the first k
+        # The other steps add nothing to either area.
+        steps = before[ends] > before[starts]
+        self._positive = np.flatnonzero(positive)
+        self._start, self._end = starts[steps], ends[steps]
+        self._positive_start, self._positive_end = before[self._start], before[self._end]
 
-    def counts(
-        self, weights: Float[np.ndarray, "resamples clips"]
-    ) -> tuple[Float[np.ndarray, "resamples steps"], Float[np.ndarray, "resamples steps"]]:
-        """Weight of the clips that should be high, and of the others, at each step from the lowest score up."""
-        ordered = weights[:, self._order]
-        return (
-            np.add.reduceat(ordered * self._positive, self._starts, axis=1),
-            np.add.reduceat(ordered * ~self._positive, self._starts, axis=1),
-        )
-
-    @staticmethod
-    def auc(positive: np.ndarray, negative: np.ndarray) -> Float[np.ndarray, " resamples"]:
-        """P(score+ > score-) + P(score+ = score-) / 2 of :meth:`counts`; NaN where a kind of clip is missing."""
-        wins = np.sum(positive * (np.cumsum(negative, axis=1) - 0.5 * negative), axis=1)
-        return ratio(wins, positive.sum(axis=1) * negative.sum(axis=1))
-
-    @staticmethod
-    def average_precision(positive: np.ndarray, negative: np.ndarray) -> Float[np.ndarray, " resamples"]:
-        """Sum of precision times gain in recall over the steps of :meth:`counts` from the highest score down."""
-        hits = np.cumsum(positive[:, ::-1], axis=1)
-        answers = hits + np.cumsum(negative[:, ::-1], axis=1)
+    def areas(
+        self, weights: Float[np.ndarray, "clips resamples"]
+    ) -> tuple[Float[np.ndarray, " resamples"], Float[np.ndarray, " resamples"]]:
+        """Area under the ROC curve, P(score+ > score-) + P(score+ = score-) / 2, and average precision, the sum over steps
+        from the highest score down of precision times gain in recall; NaN where a kind of clip is missing.
+        """
+        ordered = weights[self._order]
+        clips, right = _sums_of_first(ordered), _sums_of_first(ordered[self._positive])
+        positive = right[self._positive_end] - right[self._positive_start]
+        negative = clips[self._end] - clips[self._start] - positive
+        below = clips[self._start] - right[self._positive_start]
+        total = right[-1]
+        wins = np.sum(positive * (below + 0.5 * negative), axis=0)
+        hits, answers = total - right[self._positive_start], clips[-1] - clips[self._start]
         precision = np.divide(hits, answers, out=np.zeros_like(hits), where=answers > 0)
-        total = np.where(negative.sum(axis=1) > 0, positive.sum(axis=1), 0.0)
-        return ratio(np.sum(precision * positive[:, ::-1], axis=1), total)
+        both = np.where(clips[-1] > total, total, 0.0)
+        return ratio(wins, total * (clips[-1] - total)), ratio(np.sum(precision * positive, axis=0), both)
+
+
+def _sums_of_first(values: np.ndarray) -> np.ndarray:
+    """(n, resamples) -> (n + 1, resamples): sums of the first 0 to n rows."""
+    out = np.zeros((len(values) + 1, values.shape[1]))
+    np.cumsum(values, axis=0, out=out[1:])
+    return out
 
 
 def _macro_f1(confusion: np.ndarray) -> np.ndarray:

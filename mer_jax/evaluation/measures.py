@@ -60,6 +60,7 @@ class Measures:
         score: (predictions, names) -> scores, as in ``result.json``.
         replicates: (one entry a seed, scores, number of resamples) -> score -> (resamples,); a score without an interval is
             left out.
+        paired_resamples: resamples of a comparison; fewer where each takes long.
     """
 
     kind: Literal["classes", "numbers", "tags"]
@@ -75,6 +76,7 @@ class Measures:
     arrays: tuple[str, str, str]
     score: Callable[[Any, Sequence[str]], dict[str, Any]]
     replicates: Callable[[Any, Sequence[str], int], dict[str, np.ndarray]]
+    paired_resamples: int = 10_000
 
     @property
     def main(self) -> Measure:
@@ -307,4 +309,5 @@ TAGS = Measures(
     arrays=("targets", "predictions", "names"),
     score=_tag_scores,
     replicates=partial(_target_replicates, "tags"),
+    paired_resamples=1000,
 )

@@ -30,10 +30,6 @@ STUDY_NOTE = (
     "Study: what the 2021 study published for this input, on its own private clips, stated or read off a curve (*); not "
     "comparable."
 )
-COMPARISON_NOTE = (
-    "Difference and interval: paired bootstrap over groups of the pooled predictions (10,000 resamples); p is two-sided, not "
-    "adjusted for the number of comparisons. The first row is the study's thesis."
-)
 MCNEMAR_NOTE = (
     "McNemar: exact test on the clips of the one split, as if clips were independent; a cross-check."
 )
@@ -49,6 +45,15 @@ def scores_note(known: Measures) -> str:
         "Scores: of the test parts, pooled over the folds of a seed and averaged over the seeds. Small figures: 95 % interval, "
         "percentile bootstrap over groups (1,000 resamples), which states the spread over songs for these trained models. "
         f"{known.note}"
+    )
+
+
+def comparison_note(known: Measures) -> str:
+    """How differences are tested."""
+    return (
+        "Difference and interval: paired bootstrap over groups of the pooled predictions "
+        f"({known.paired_resamples:,} resamples); p is two-sided, not adjusted for the number of comparisons. The first row is "
+        "the study's thesis."
     )
 
 

@@ -273,7 +273,8 @@ def _run(
     ids, order = np.unique(arrays["ids"], return_index=True)
     if arrays["ids"].shape != unsorted.truth.shape[:1] or len(ids) != len(unsorted.truth):
         raise checks.DataError(predictions, "has clips without an id of their own")
-    num_train = num_clips - len(ids) - len(arrays[held_out])
+    # Studies from before it was recorded had no split that leaves clips out.
+    num_train = facts.get("num_train", num_clips - len(ids) - len(arrays[held_out]))
     if num_train < 1:
         raise checks.DataError(
             predictions, f"leaves {num_train} of {num_clips} clips to train on", expected="one or more"

@@ -131,7 +131,7 @@ class StudySections(SharedSections):
                     align="ll" + "r" * (len(header) - 2),
                 )
             )
-            blocks.append(html.paragraph(study_facts.COMPARISON_NOTE, class_="note"))
+            blocks.append(html.paragraph(study_facts.comparison_note(self.known), class_="note"))
             if mcnemar:
                 blocks.append(html.paragraph(study_facts.MCNEMAR_NOTE, class_="note"))
         else:

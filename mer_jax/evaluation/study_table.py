@@ -21,7 +21,7 @@ from mer_jax.evaluation.target_bootstrap import TargetPredictions
 #: Approaches that are compared: the study's thesis, best hand-designed features against best pictures, comes first.
 PAIRS = ((2, 3), (2, 1), (3, 1))
 
-_RESAMPLES, _PAIRED_RESAMPLES = 1000, 10_000
+_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -164,6 +164,7 @@ def compute(study: Study) -> Table:
             alone = pooled[next(iter(names))] if len(names) == 1 else pool(study, cells)
             choices[approach] = Choice(approach, cells, alone)
     count = Counter(cell.id for choice in choices.values() for cell in choice.cells.values())
+    drawn = {approach: _paired_replicates(study, choice) for approach, choice in choices.items()}
     return Table(
         study=study,
         rows=tuple(
@@ -171,7 +172,7 @@ def compute(study: Study) -> Table:
         ),
         choices=choices,
         comparisons=tuple(
-            compare(study, choices[first], choices[second])
+            compare(study, (choices[first], choices[second]), (drawn[first], drawn[second]))
             for first, second in PAIRS
             if first in choices and second in choices
         ),
@@ -230,8 +231,23 @@ def choose(study: Study, approach: int) -> dict[Split, Cell] | None:
     return {split: max(candidates, key=lambda cell: merit(cell, split)) for split in study.splits}
 
 
-def compare(study: Study, first: Choice, second: Choice) -> Comparison:
-    """Paired comparison of the chosen cells of two approaches."""
+def _paired_replicates(study: Study, choice: Choice) -> dict[str, np.ndarray]:
+    """The compared scores in each resample; the same resamples for all choices, as all have the same clips."""
+    known = study.measures
+    return _replicates(study, choice.pooled.predictions, known.compared, known.paired_resamples)
+
+
+def compare(
+    study: Study, choices: tuple[Choice, Choice], drawn: tuple[Mapping[str, np.ndarray], ...]
+) -> Comparison:
+    """Paired comparison of the chosen cells of two approaches.
+
+    Args:
+        study: the study.
+        choices: of the first and the second.
+        drawn: the compared scores of each in the same resamples.
+    """
+    first, second = choices
     compared = study.measures.compared
     pairs = [(first.cells[split].runs[split], second.cells[split].runs[split]) for split in study.splits]
     over_splits = {
@@ -241,10 +257,6 @@ def compare(study: Study, first: Choice, second: Choice) -> Comparison:
         )
         for metric in compared
     }
-    drawn = [
-        _replicates(study, choice.pooled.predictions, compared, _PAIRED_RESAMPLES)
-        for choice in (first, second)
-    ]
     differences: dict[str, Difference | None] = dict.fromkeys(compared)
     for metric in compared:
         value = _minus(first.pooled.scores[metric], second.pooled.scores[metric])

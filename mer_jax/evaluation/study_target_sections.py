@@ -84,11 +84,14 @@ class TargetStudySections(StudySections):
         if self.known.kind == "tags":
             counts = {part: dict(zip(self.classes, _counts(y), strict=True)) for part, y in values.items()}
             caption = "Clips that have each tag, in each part."
+            drawn = counts
+            if len(self.classes) > _WIDE:  # a bar a part would be a picture of several screens
+                drawn = {
+                    "": dict(zip(self.classes, _counts(np.concatenate(list(values.values()))), strict=True))
+                }
 
             def draw(**style) -> bytes:
-                return plots.data_distribution(
-                    counts, self.classes, title="Clips that have each tag", **style
-                )
+                return plots.data_distribution(drawn, self.classes, title="Clips that have each tag", **style)
 
             figure = self.picture("data_distribution", draw, alt=caption, caption=caption)
             header = ["Tag", *values, "All", "Share"]

@@ -12,7 +12,7 @@ import numpy as np
 from mer_jax import checks
 from mer_jax._shapes import Float
 from mer_jax.evaluation import scores
-from mer_jax.evaluation.bootstrap import RankSteps, group_weights, ratio
+from mer_jax.evaluation.bootstrap import RankedClips, group_weights, ratio
 
 Kind = Literal["numbers", "tags"]
 
@@ -162,7 +162,7 @@ class _TagSums:
         self._group_of_clip = np.searchsorted(names, part.groups)
         self._num_tags = y.shape[1]
         self._sums = _group_sums(columns.reshape(len(y), -1), self._group_of_clip, len(names))
-        self._steps = [RankSteps(p[:, k], y[:, k]) for k in range(self._num_tags)]
+        self._ranked = [RankedClips(p[:, k], y[:, k]) for k in range(self._num_tags)]
 
     def scores(self, weights: np.ndarray, metrics: Sequence[str]) -> dict[str, np.ndarray]:
         """Metric -> (resamples, tags) for (resamples, groups) weights."""
@@ -170,12 +170,10 @@ class _TagSums:
             (weights @ self._sums).reshape(len(weights), 4, self._num_tags), 1, 0
         )
         found = {"macro_f1": ratio(2 * hits, guessed_and_true), "brier": ratio(error, clips)}
-        areas = {"auc": RankSteps.auc, "average_precision": RankSteps.average_precision}
-        wanted = [metric for metric in metrics if metric in areas]
-        found |= {metric: np.empty((len(weights), self._num_tags)) for metric in wanted}
-        of_clips = weights[:, self._group_of_clip] if wanted else weights
-        for k, steps in enumerate(self._steps if wanted else ()):
-            counts = steps.counts(of_clips)
-            for metric in wanted:
-                found[metric][:, k] = areas[metric](*counts)
+        if "auc" in metrics or "average_precision" in metrics:
+            of_clips = weights.T[self._group_of_clip]
+            areas = [ranked.areas(of_clips) for ranked in self._ranked]
+            found["auc"], found["average_precision"] = (
+                np.stack(one, axis=1) for one in zip(*areas, strict=True)
+            )
         return {metric: found[metric] for metric in metrics}

@@ -165,6 +165,7 @@ def _run_cell(
         "fold": job.fold,
         "seed": job.seed,
         "scores": fitted.scores,
+        "num_train": len(split.train),
         **parameter_counts(whole),
         "feature_s": round(array.seconds, 3),
         "train_s": round(time.perf_counter() - started, 3),
