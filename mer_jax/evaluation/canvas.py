@@ -56,14 +56,14 @@ def class_colours(classes: Sequence[str]) -> dict[str, str]:
     return {name: to_hex(shade) for name, shade in zip(classes, shades, strict=True)}
 
 
-def class_labels(classes: Sequence[str]) -> list[str]:
+def class_labels(classes: Sequence[str], length: int = 18) -> list[str]:
     """Names as they appear in pictures, ready to be drawn.
 
-    They are cut at 18 characters, numbered where the cut makes two of them alike, and read "class 3" where the font lacks a
-    character of the name; the number is the row of the report's table of classes.
+    They are cut at ``length`` characters, numbered where the cut makes two of them alike, and read "class 3" where the font
+    lacks a character of the name; the number is the row of the report's table of classes.
     """
     numbered = list(enumerate(classes, 1))
-    labels = [short(name) if drawable(name) else f"class {number}" for number, name in numbered]
+    labels = [short(name, length) if drawable(name) else f"class {number}" for number, name in numbered]
     return [
         plain(label if labels.count(label) == 1 else f"{number} {label}")
         for (number, _), label in zip(numbered, labels, strict=True)
@@ -87,8 +87,17 @@ def empty_figure(
         layout="constrained" if constrained else None,
     )
     heading = f"{title} – {note}" if note else title
+    # As far below the edge in a tall picture as in a low one; the constrained layout places it by itself.
+    place = {} if constrained else {"y": 1 - 0.12 / height_in}
     figure.suptitle(
-        plain(heading), x=0.01, ha="left", fontsize=10.5, fontweight="bold", color=theme.ink, fontfamily=FONT
+        plain(heading),
+        x=0.01,
+        ha="left",
+        fontsize=10.5,
+        fontweight="bold",
+        color=theme.ink,
+        fontfamily=FONT,
+        **place,
     )
     return figure
 

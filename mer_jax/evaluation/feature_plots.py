@@ -45,7 +45,8 @@ def feature_example(
     height_in = _ABOVE_IN + 0.95 * len(shown) + _BELOW_IN
     figure = empty_figure(title, theme, note, height_in=height_in, constrained=False)
     panels = _panels(figure, len(shown), right_in=0.12 if example.is_series else 0.95)
-    names, colours = dict(zip(classes, class_labels(classes), strict=True)), class_colours(classes)
+    # A title has the width of the panel.
+    names, colours = dict(zip(classes, class_labels(classes, 40), strict=True)), class_colours(classes)
     low = min(float(np.min(example.values[label])) for label in shown)
     high = max(float(np.max(example.values[label])) for label in shown)
     scale = Normalize(low, high)

@@ -78,7 +78,7 @@ def data_distribution(
         labels = [f"{plain(short(split))}  {value:,}" for value in values]
         axes.bar_label(bars, labels, padding=3, fontsize=7.5, color=theme.muted, fontfamily=FONT)
     axes.set_yticks(np.arange(len(classes)), class_labels(classes))
-    axes.invert_yaxis()
+    axes.set_ylim(len(classes) - 0.5, -0.5)
     axes.margins(x=0.28)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("Number of clips")

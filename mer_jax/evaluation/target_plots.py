@@ -21,6 +21,7 @@ from mer_jax.evaluation.canvas import (
 
 _BINS = 12
 _COLUMNS = 3
+_LEGEND_IN = 0.14
 
 
 def scatter(
@@ -114,7 +115,10 @@ def _grid(count: int, title: str, theme: Theme, note: str, *, row_in: float) -> 
     """A wide figure with a panel for each target."""
     columns = min(_COLUMNS, count)
     rows = -(-count // columns)
-    figure = empty_figure(title, theme, note, height_in=0.5 + row_in * rows, width_in=WIDE_IN)
+    height_in = 0.5 + row_in * rows
+    figure = empty_figure(title, theme, note, height_in=height_in, width_in=WIDE_IN)
+    # The layout leaves room for the heading, but not for the legend beside it, which ends lower.
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - _LEGEND_IN / height_in))
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel in panels[count:]:
         panel.set_visible(False)
