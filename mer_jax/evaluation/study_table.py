@@ -6,46 +6,18 @@ not done on every split has no score: pooled over other clips than the rest it c
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from mer_jax.evaluation import measures, statistics, target_bootstrap
+from mer_jax.evaluation import statistics
 from mer_jax.evaluation.bootstrap import Predictions
-from mer_jax.evaluation.measures import AnyPredictions
 from mer_jax.evaluation.statistics import Difference, Mean
 from mer_jax.evaluation.study_folder import APPROACHES, Cell, CellRun, Split, Study
-from mer_jax.evaluation.target_bootstrap import TargetPredictions
+from mer_jax.evaluation.study_pooling import Pooled, mean, minus, over_splits, pool, replicates
 
 #: Approaches that are compared: the study's thesis, best hand-designed features against best pictures, comes first.
 PAIRS = ((2, 3), (2, 1), (3, 1))
-
-_RESAMPLES = 1000
-
-
-@dataclass(frozen=True)
-class Pooled:
-    """Scores of a cell, or of a choice of one cell a split, over all splits.
-
-    Attributes:
-        predictions: of all test parts, one entry a seed.
-        scores: metric -> mean over seeds of the pooled score, None where undefined.
-        intervals: metric -> [low, high] of the bootstrap over groups, or None; see ``statistics.bootstrap_intervals`` for what
-            they state.
-        over_splits: metric -> mean over folds and seeds with its corrected t interval, None for a single split.
-        calibrated_ece: of classes: calibration error that a calibrated model would show on so many clips.
-        confusion: of classes: (classes, classes) clips, summed over seeds; rows: true class.
-        per_target: of numbers and tags: target -> metric -> mean over seeds, None where undefined.
-    """
-
-    predictions: tuple[AnyPredictions, ...]
-    scores: Mapping[str, float | None]
-    intervals: Mapping[str, list[float] | None]
-    over_splits: Mapping[str, Mean | None]
-    calibrated_ece: float | None = None
-    confusion: np.ndarray | None = None
-    per_target: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -179,37 +151,6 @@ def compute(study: Study) -> Table:
     )
 
 
-def pool(study: Study, cells: Mapping[Split, Cell]) -> Pooled:
-    """Scores over all splits of one cell in each."""
-    known = study.measures
-    seeds = [
-        measures.join([cells[split].runs[split].predictions for split in study.splits if split.seed == seed])
-        for seed in study.seeds
-    ]
-    found = [known.score(part, study.names) for part in seeds]
-    drawn = _replicates(study, seeds, tuple(known.table), _RESAMPLES)
-    runs = [cells[split].runs[split] for split in study.splits]
-    return Pooled(
-        predictions=tuple(seeds),
-        scores={metric: _mean([one[metric] for one in found]) for metric in known.table},
-        intervals={
-            metric: statistics.percentiles(drawn[metric]) if metric in drawn else None
-            for metric in known.table
-        },
-        over_splits={
-            metric: _over_splits(runs, [run.scores["test"][metric] for run in runs]) for metric in known.table
-        },
-        **_of_classes(seeds, found),
-        per_target={
-            name: {
-                metric: _mean([one["per_target"][name][metric] for one in found])
-                for metric in found[0]["per_target"][name]
-            }
-            for name in (study.names if "per_target" in found[0] else ())
-        },
-    )
-
-
 def choose(study: Study, approach: int) -> dict[Split, Cell] | None:
     """The cell of an approach with the highest headline score on validation clips, in each split on its own.
 
@@ -234,7 +175,7 @@ def choose(study: Study, approach: int) -> dict[Split, Cell] | None:
 def _paired_replicates(study: Study, choice: Choice) -> dict[str, np.ndarray]:
     """The compared scores in each resample; the same resamples for all choices, as all have the same clips."""
     known = study.measures
-    return _replicates(study, choice.pooled.predictions, known.compared, known.paired_resamples)
+    return replicates(study, choice.pooled.predictions, known.compared, known.paired_resamples)
 
 
 def compare(
@@ -250,57 +191,19 @@ def compare(
     first, second = choices
     compared = study.measures.compared
     pairs = [(first.cells[split].runs[split], second.cells[split].runs[split]) for split in study.splits]
-    over_splits = {
-        metric: _over_splits(
+    of_splits = {
+        metric: over_splits(
             [run for run, _ in pairs],
-            [_minus(a.scores["test"][metric], b.scores["test"][metric]) for a, b in pairs],
+            [minus(a.scores["test"][metric], b.scores["test"][metric]) for a, b in pairs],
         )
         for metric in compared
     }
     differences: dict[str, Difference | None] = dict.fromkeys(compared)
     for metric in compared:
-        value = _minus(first.pooled.scores[metric], second.pooled.scores[metric])
+        value = minus(first.pooled.scores[metric], second.pooled.scores[metric])
         if value is not None and metric in drawn[0]:
             differences[metric] = statistics.difference(value, drawn[0][metric] - drawn[1][metric])
-    return Comparison(first, second, differences, over_splits, _mcnemar(pairs))
-
-
-def target_intervals(study: Study, pooled: Pooled) -> dict[str, list[float] | None]:
-    """Interval of the score of each target that a reader looks at first, by bootstrap over groups; None where undefined."""
-    parts = [part for part in pooled.predictions if isinstance(part, TargetPredictions)]
-    metric = study.measures.headline
-    if not parts or _num_groups(parts) < 2:
-        return dict.fromkeys(study.names)
-    kind: target_bootstrap.Kind = "tags" if study.measures.kind == "tags" else "numbers"
-    drawn = target_bootstrap.of_targets(parts, kind, metrics=(metric,), num_resamples=_RESAMPLES)[metric]
-    return {
-        name: statistics.percentiles(of_target)
-        for name, of_target in zip(study.names, drawn.mean(axis=0).T, strict=True)
-    }
-
-
-def _replicates(
-    study: Study, parts: Sequence[AnyPredictions], metrics: Sequence[str], num_resamples: int
-) -> dict[str, np.ndarray]:
-    """Scores of resamples; none where there are fewer than two groups to draw from."""
-    if _num_groups(parts) < 2:
-        return {}
-    return study.measures.replicates(parts, metrics, num_resamples)
-
-
-def _num_groups(parts: Sequence[AnyPredictions]) -> int:
-    return len(np.unique(np.concatenate([part.groups for part in parts])))
-
-
-def _of_classes(seeds: Sequence[AnyPredictions], found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What is known of classes alone."""
-    parts = [part for part in seeds if isinstance(part, Predictions)]
-    if not parts:
-        return {}
-    return {
-        "calibrated_ece": float(np.mean([statistics.calibrated_ece(part.probabilities) for part in parts])),
-        "confusion": np.sum([one["confusion"] for one in found], axis=0),
-    }
+    return Comparison(first, second, differences, of_splits, _mcnemar(pairs))
 
 
 def _mcnemar(pairs: Sequence[tuple[CellRun, CellRun]]) -> float | None:
@@ -315,21 +218,4 @@ def _mcnemar(pairs: Sequence[tuple[CellRun, CellRun]]) -> float | None:
 
 
 def _validation(study: Study, cell: Cell) -> float | None:
-    return _mean([run.scores["validation"][study.measures.headline] for run in cell.runs.values()])
-
-
-def _over_splits(runs: list[CellRun], values: list[float | None]) -> Mean | None:
-    if any(value is None for value in values):
-        return None
-    ratio = float(np.mean([len(run.ids) / run.num_train for run in runs]))
-    return statistics.mean_interval(np.array(values, dtype=np.float64), test_to_train=ratio)
-
-
-def _mean(values: list[float | None]) -> float | None:
-    """The mean; None where a value is, or there is none."""
-    defined = [value for value in values if value is not None]
-    return float(np.mean(defined)) if defined and len(defined) == len(values) else None
-
-
-def _minus(first: float | None, second: float | None) -> float | None:
-    return None if first is None or second is None else first - second
+    return mean([run.scores["validation"][study.measures.headline] for run in cell.runs.values()])

@@ -8,8 +8,9 @@ import numpy as np
 from mer_jax.evaluation import html, plots, run_facts, study_facts, study_plots, study_rows, target_plots
 from mer_jax.evaluation.html import Html
 from mer_jax.evaluation.study_folder import APPROACHES
+from mer_jax.evaluation.study_pooling import target_intervals
 from mer_jax.evaluation.study_sections import StudySections
-from mer_jax.evaluation.study_table import Choice, Row, target_intervals
+from mer_jax.evaluation.study_table import Choice, Row
 
 _WIDE = 12  # with more targets than this, they are the rows of the table and cells its columns
 

@@ -144,7 +144,9 @@ def _by_program(members: Sequence[Member]) -> list[list[Member]]:
     return list(groups.values())
 
 
-def _train(members: list[Member], clips: epoch.Clips, finished: queue.Queue[Any], stop: threading.Event) -> None:
+def _train(
+    members: list[Member], clips: epoch.Clips, finished: queue.Queue[Any], stop: threading.Event
+) -> None:
     """Train members of one program to the end of the last of them."""
     try:
         for member in members:

@@ -75,7 +75,13 @@ def make_recruit(kind, array, k, *, catalog=None, task=None, dropout=0.3, **opti
         model = EmotionModel(frontend, Normalizer(6), network)
     else:
         network = CNNBiLSTM(
-            num_features=3, num_classes=3, num_frames=FRAMES, conv_filters=4, lstm_units=4, dense_units=4, rngs=rngs
+            num_features=3,
+            num_classes=3,
+            num_frames=FRAMES,
+            conv_filters=4,
+            lstm_units=4,
+            dense_units=4,
+            rngs=rngs,
         )
         model = EmotionModel(frontend, Normalizer(3), network)
     if isinstance(task, Regression):
@@ -102,7 +108,9 @@ def make_recruit(kind, array, k, *, catalog=None, task=None, dropout=0.3, **opti
         "seed": k,
         "tag": k,
     }
-    return Recruit(model, loader(train, True), loader(validation, False), score, task=task, **defaults | options)
+    return Recruit(
+        model, loader(train, True), loader(validation, False), score, task=task, **defaults | options
+    )
 
 
 def alone(recruit):
@@ -134,7 +142,10 @@ def assert_same(together, by_itself, recruit, solo_recruit):
 @pytest.mark.parametrize("block", [1, 4])
 def test_every_member_ends_as_alone(kind, block):
     array = make_features(kind)
-    found = {r.tag: (r, result) for r, result in fit_population((make_recruit(kind, array, k) for k in range(5)), block=block)}
+    found = {
+        r.tag: (r, result)
+        for r, result in fit_population((make_recruit(kind, array, k) for k in range(5)), block=block)
+    }
     assert sorted(found) == list(range(5))
     ends = set()
     for k in range(5):
@@ -172,7 +183,9 @@ HYPER = [
 @pytest.mark.parametrize("block", [1, 4])
 def test_members_may_differ_in_hyper_parameters(block):
     array = make_features("dense")
-    made = [make_recruit("dense", array, k, **(dict(options) | {"tag": k})) for k, options in enumerate(HYPER)]
+    made = [
+        make_recruit("dense", array, k, **(dict(options) | {"tag": k})) for k, options in enumerate(HYPER)
+    ]
     for recruit, result in fit_population(made, block=block):
         solo = make_recruit("dense", array, recruit.tag, **HYPER[recruit.tag])
         assert_same(result, alone(solo), recruit, solo)
@@ -210,7 +223,9 @@ def test_files_and_resuming(block, tmp_path, monkeypatch):
     array = make_features("dense")
 
     def recruits(folder, **options):
-        return [make_recruit("dense", array, k, run_dir=tmp_path / folder / str(k), **options) for k in range(2)]
+        return [
+            make_recruit("dense", array, k, run_dir=tmp_path / folder / str(k), **options) for k in range(2)
+        ]
 
     for folder in ("whole", "interrupted", "solo"):
         for k in range(2):
@@ -248,7 +263,10 @@ def test_an_epoch_begun_alone_is_finished_together(tmp_path, monkeypatch):
     from mer_jax.training import loop
 
     array = make_features("dense")
-    options = {"run_dir": tmp_path, "training": TrainingConfig(epochs=3, batch_size=8, checkpoint_every_steps=2)}
+    options = {
+        "run_dir": tmp_path,
+        "training": TrainingConfig(epochs=3, batch_size=8, checkpoint_every_steps=2),
+    }
     save = loop.Fit._save
 
     def save_then_stop(self):
@@ -284,7 +302,9 @@ def test_the_caller_may_stop_early():
 
 def test_what_goes_wrong_is_said():
     array = make_features("dense")
-    bad = dataclasses.replace(array, values=np.where(np.arange(6) == 2, 1e30, array.values).astype(np.float32))
+    bad = dataclasses.replace(
+        array, values=np.where(np.arange(6) == 2, 1e30, array.values).astype(np.float32)
+    )
     made = make_recruit("dense", array, 0)
     with pytest.raises(checks.ArgumentError, match="different features"):
         list(fit_population([made, make_recruit("dense", make_features("dense"), 1)]))
