@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mer_jax.evaluation import confusion_plots, curve_plots, feature_plots, plots, study_plots
+from mer_jax.evaluation import confusion_plots, curve_plots, feature_plots, plots, study_plots, target_plots
 from mer_jax.evaluation.canvas import class_labels
 from mer_jax.evaluation.examples import FeatureExample
 
@@ -46,7 +46,26 @@ TRAINING = curve_plots.Curves(
     [2, None],
 )
 
+VALUES = np.random.default_rng(0).normal(size=(30, 2))
+OF_TARGETS = {
+    "values": {1: {"calm": 0.4, "tense": None}, 2: {"calm": 0.6, "tense": -0.1}},
+    "spans": {
+        1: {"calm": [0.3, 0.5], "tense": None},
+        2: {"calm": None, "tense": [-0.3, 0.2]},
+    },
+}
+
 PICTURES = {
+    "scatter": lambda **style: target_plots.scatter(VALUES, VALUES**3, ("calm", "tense"), **style),
+    "histograms": lambda **style: target_plots.distribution(
+        {"train": VALUES, "test": VALUES[:9]}, ("calm", "tense"), **style
+    ),
+    "per_target": lambda **style: study_plots.per_target(
+        **OF_TARGETS, names=("calm", "tense"), label="r", guess=0.0, title="Targets", **style
+    ),
+    "without_guess": lambda **style: curve_plots.curves(
+        [TRAINING], {"accuracy": ("F1", None)}, title="Training", **style
+    ),
     "scores": lambda **style: study_plots.scores(SCORES, GUESSING, title="Scores", **style),
     "curves": lambda **style: curve_plots.curves([TRAINING] * 2, GUESSING, title="Training", **style),
     "confusions": lambda **style: confusion_plots.confusions(
@@ -146,6 +165,20 @@ def test_each_cell_has_its_own_matrix():
     both = {"one": np.eye(2), "two": np.eye(2)[::-1]}
     png = confusion_plots.confusions(both, ("a", "b"), title="t")
     assert png != confusion_plots.confusions(both | {"two": np.eye(2)}, ("a", "b"), title="t")
+
+
+def test_each_approach_is_drawn_where_its_score_is_defined():
+    png = PICTURES["per_target"]()
+    assert has_colour(png, "#4477AA")
+    assert has_colour(png, "#EE6677")
+    assert not has_colour(png, "#228833")
+
+
+def test_without_a_guess_curves_end_at_their_own_values():
+    low, high = curve_plots.limits([TRAINING], "accuracy", None)
+    assert low < 0.3
+    assert 9.0 < high < 10
+    assert curve_plots.limits([TRAINING], "loss", 1.6)[1] == pytest.approx(3.2, abs=0.2)
 
 
 def test_approaches_differ_by_colour_and_mark():
