@@ -30,7 +30,7 @@ def write_predictions(path: Path, catalog: Catalog, task: Task, fitted: Fitted, 
     names = catalog.classes if measures is CLASSES else catalog.target_names
     columns: dict[str, np.ndarray] = {named: np.array(names)}
     for prefix, part in (("", "test"), ("validation_", "validation")):
-        found, rows = fitted.predictions[part]
+        found, rows, _ = fitted.predictions[part]
         columns[prefix + "ids"] = np.array([catalog.ids[row] for row in rows])
         columns[prefix + "groups"] = np.array([catalog.groups[row] for row in rows])
         columns[prefix + truth] = targets.truth(catalog, task, rows)
