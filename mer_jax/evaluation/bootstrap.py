@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mer_jax import checks
-from mer_jax._shapes import Bool, Float
+from mer_jax._shapes import Bool, Float, Int
 from mer_jax.evaluation import scores
 
 #: The calibration error is not among them: it is a mean of absolute values, which resampling pushes away from zero, so that the
@@ -97,6 +97,27 @@ def group_weights(
     chunk = max(1, _WEIGHTS_AT_A_TIME // max(num_groups, num_clips))
     for start in range(0, num_resamples, chunk):
         yield _draw(rng, min(chunk, num_resamples - start), num_groups)
+
+
+def resamples(
+    groups: Sequence[np.ndarray], *, num_resamples: int = 1000, seed: int = 0
+) -> Iterator[list[Int[np.ndarray, "_"]]]:
+    """The clips of each resample, for scores that are no sums over groups.
+
+    Args:
+        groups: (clips,) groups of each part; a drawn group brings its clips in all of them.
+        num_resamples: number of resamples.
+        seed: of the draws; parts with the same groups are resampled alike.
+
+    Yields:
+        The rows of each part, as often as they were drawn.
+    """
+    names = np.unique(np.concatenate(groups))
+    rows = [[np.flatnonzero(of_part == name) for name in names] for of_part in groups]
+    rng = np.random.default_rng(seed)
+    for _ in range(num_resamples):
+        drawn = rng.integers(0, len(names), len(names))
+        yield [np.concatenate([of_group[k] for k in drawn]) for of_group in rows]
 
 
 def point(parts: Sequence[Predictions], *, metrics: Sequence[str] = METRICS) -> dict[str, float]:
