@@ -12,6 +12,7 @@ A suite is a module with ``SUMMARY``, ``add_arguments(parser)`` and ``run(args, 
 SUITES: dict[str, str] = {
     "frontends": "mer_jax.benchmark.frontends",
     "models": "mer_jax.benchmark.models",
+    "whole-job": "mer_jax.benchmark.whole_job",
 }
 
 __all__ = ["SUITES"]

@@ -31,6 +31,8 @@ class Contender:
         to_numpy: turns a result into a NumPy array of the part that is compared (of one clip).
         close: releases what ``call`` holds (worker processes, device memory).
         same_precision: False where it computes in a lower precision than ours: timed, never the best peer.
+        scale: a call is one part of so many that make up the case (an epoch told from a step): its seconds are multiplied.
+        note: what the row says beside the figures.
         device_peak: given ``call``, the bytes of accelerator memory it takes at its peak; None on a CPU.
     """
 
@@ -39,6 +41,8 @@ class Contender:
     to_numpy: Callable[[Any], Any]
     close: Callable[[], None] = _nothing
     same_precision: bool = True
+    scale: float = 1.0
+    note: str = ""
     device_peak: Callable[[Callable[[], Any]], float] | None = None
 
 
@@ -150,7 +154,11 @@ def measure(contenders: Sequence[Contender], plan: Plan) -> Measurement:
     for entry in entries:
         name = entry.contender.name
         if name in samples:
-            result.timings[name] = Timing(entry.first_s, tuple(samples[name]), entry.calls)
+            scale = entry.contender.scale
+            each = tuple(scale * seconds for seconds in samples[name])
+            # What was compiled once does not grow with the number of calls.
+            first_s = entry.first_s + (scale - 1) * statistics.median(samples[name])
+            result.timings[name] = Timing(first_s, each, entry.calls)
     return result
 
 

@@ -1,7 +1,8 @@
-"""Suite ``models``: forward passes and training steps of the study's models against PyTorch on the same device.
+"""Suite ``models``: forward passes and training steps of the study's models against Keras and PyTorch on the same device.
 
 A training step is forward, backward and AdamW. On an accelerator the data is already there, as it is in training from device
-memory; Keras joins as a peer where it is installed with the issue of its baseline.
+memory. ``vgg19_cached_epoch`` is an epoch of the dense layers on a frozen base's output, which is computed once; beside it
+stands the study's way, the base inside the model.
 """
 
 import argparse
@@ -15,16 +16,17 @@ import numpy as np
 from flax import nnx
 
 from mer_jax.benchmark.engine import Contender, Measurement, Plan, measure
+from mer_jax.benchmark.peers_keras_models import keras_contenders
 from mer_jax.benchmark.peers_torch_models import torch_contenders
 from mer_jax.benchmark.results import Report
 from mer_jax.machine import load_average
 from mer_jax.models.dense import DenseNet
-from mer_jax.models.recurrent import CNNBiLSTM
+from mer_jax.models.recurrent import CNNBiLSTM, Pool
 from mer_jax.models.vgg19 import VGG19
 from mer_jax.training import step as training_step
 from mer_jax.training.optimizer import OptimizerConfig, build
 
-SUMMARY = "models: forward passes and training steps against PyTorch"
+SUMMARY = "models: forward passes and training steps against Keras and PyTorch"
 
 CLASSES = 5
 # Operations of one 224 x 224 picture through the sixteen convolutions: 2 x 19.51e9 multiply-adds.
@@ -63,7 +65,8 @@ def run(args: argparse.Namespace, on_row: Callable[[Report], None]) -> Report:
 
 
 def _row(name: str, case: "Case", plan: Plan, matmul: dict[str, float]) -> Row:
-    measured: Measurement = measure([case.ours(), *torch_contenders(name, case.parameters)], plan)
+    peers_of_case = [*torch_contenders(name, case.parameters), *keras_contenders(name, case.parameters)]
+    measured: Measurement = measure([case.ours(), *peers_of_case], plan)
     ours = measured.timings["ours"]
     peers = {key: t.median_s for key, t in measured.timings.items() if key != "ours"}
     best = min(peers, key=lambda key: peers[key]) if peers else None
@@ -76,7 +79,10 @@ def _row(name: str, case: "Case", plan: Plan, matmul: dict[str, float]) -> Row:
         "speedup": peers[best] / ours.median_s if best else None,
         "compile_s": ours.compile_s,
         "peak_mib": None,
-        "note": "; ".join(f"{peer} failed: {why}" for peer, why in measured.failed.items()),
+        "note": "; ".join(
+            [one.note for one in peers_of_case if one.note and one.name in peers]
+            + [f"{peer} failed: {why}" for peer, why in measured.failed.items()]
+        ),
         "ours_quartiles_s": ours.quartiles_s,
         "samples_per_s": case.parameters["batch"] / ours.median_s,
     }
@@ -185,20 +191,46 @@ def _vgg19_frozen_step(batches: list[int], accelerator: bool) -> list[Case]:
     ]
 
 
-def _cnn_bilstm(frames: int) -> Callable[[list[int], bool], list[Case]]:
+def _vgg19_cached_epoch(batches: list[int], accelerator: bool) -> list[Case]:
+    clips, batch = 256, 32
+    model = VGG19(num_classes=CLASSES, rngs=nnx.Rngs(0))
+
+    def build_case() -> Contender:
+        optimizer = build(OptimizerConfig(schedule="constant", warmup_fraction=0.0), 1)
+        graph, state = training_step.create(_Direct(model.head), optimizer, seed=0)
+        step = jax.jit(training_step.make_step(graph, optimizer), donate_argnums=0)
+        # In the memory of the host, as training keeps it.
+        found = np.random.default_rng(0).normal(size=(clips, 7, 7, 512)).astype(np.float32)
+        labels, rng, holder = np.arange(clips) % CLASSES, np.random.default_rng(1), [state]
+        same = {"length": np.full(batch, 7, np.int32), "weight": np.ones(batch, np.float32)}
+
+        def epoch() -> jax.Array:
+            for rows in rng.permutation(clips).reshape(-1, batch):
+                holder[0] = step(holder[0], same | {"waveform": found[rows], "label": labels[rows]})
+            return holder[0].totals["loss"].block_until_ready()
+
+        return Contender("ours", epoch, np.asarray)
+
+    parameters = {"batch": batch, "clips": clips, "pictures": batches[0], "dtype": "float32"}
+    return [Case("vgg19_cached_epoch", build_case, parameters)]
+
+
+def _cnn_bilstm(
+    frames: int, *, units: int = 128, pool: Pool = "last", name: str = "cnn_bilstm"
+) -> Callable[[list[int], bool], list[Case]]:
     def build_case() -> Contender:
         network = CNNBiLSTM(
             num_features=3,
             num_classes=CLASSES,
             num_frames=frames,
-            lstm_units=128,
-            pool="last",
+            lstm_units=units,
+            pool=pool,
             rngs=nnx.Rngs(0),
         )
         return _training(_Direct(network), _inputs((32, frames, 3)))
 
-    parameters = {"batch": 32, "frames": frames, "dtype": "float32"}
-    return lambda batches, accelerator: [Case(f"cnn_bilstm_{frames}_step", build_case, parameters)]
+    parameters = {"batch": 32, "frames": frames, "units": units, "pool": pool, "dtype": "float32"}
+    return lambda batches, accelerator: [Case(f"{name}_{frames}_step", build_case, parameters)]
 
 
 def _dense(batches: list[int], accelerator: bool) -> list[Case]:
@@ -212,8 +244,11 @@ def _dense(batches: list[int], accelerator: bool) -> list[Case]:
 CASES: dict[str, Callable[[list[int], bool], list[Case]]] = {
     "vgg19_forward": _vgg19_forward,
     "vgg19_frozen_step": _vgg19_frozen_step,
+    "vgg19_cached_epoch": _vgg19_cached_epoch,
     "cnn_bilstm_216_step": _cnn_bilstm(216),
     "cnn_bilstm_1292_step": _cnn_bilstm(1292),
+    # The study's own network: 64 units each way, all of the sequence.
+    "cnn_bilstm_study_216_step": _cnn_bilstm(216, units=64, pool="flatten", name="cnn_bilstm_study"),
     "dense_step": _dense,
 }
 

@@ -22,7 +22,9 @@ def torch_contenders(case: str, parameters: dict[str, Any]) -> list[Contender]:
         return [_vgg_step(torch, device, parameters)]
     if case.startswith("cnn_bilstm"):
         return [_recurrent_step(torch, device, parameters)]
-    return [_dense_step(torch, device, parameters)]
+    if case == "dense_step":
+        return [_dense_step(torch, device, parameters)]
+    return []
 
 
 def _vgg19(torch: Any) -> tuple[Any, Any]:
@@ -99,19 +101,21 @@ def _vgg_step(torch: Any, device: str, parameters: dict[str, Any]) -> Contender:
 
 def _recurrent_step(torch: Any, device: str, parameters: dict[str, Any]) -> Contender:
     nn = torch.nn
+    units, whole = parameters["units"], parameters["pool"] == "flatten"
 
     class Network(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.conv = nn.Conv1d(3, 64, 3, padding=1)
-            self.lstm = nn.LSTM(64, 128, batch_first=True, bidirectional=True)
-            self.head = nn.Sequential(nn.Linear(256, 64), nn.ReLU(), nn.Dropout(0.3), nn.Linear(64, CLASSES))
+            self.lstm = nn.LSTM(64, units, batch_first=True, bidirectional=True)
+            wide = 2 * units * (parameters["frames"] // 2 if whole else 1)
+            self.head = nn.Sequential(nn.Linear(wide, 64), nn.ReLU(), nn.Dropout(0.3), nn.Linear(64, CLASSES))
 
         def forward(self, x: Any) -> Any:
             x = torch.relu(self.conv(x.transpose(1, 2)))
             x = nn.functional.max_pool1d(x, 2).transpose(1, 2)
-            _, (h, _) = self.lstm(x)
-            return self.head(torch.cat([h[0], h[1]], dim=-1))
+            y, (h, _) = self.lstm(x)
+            return self.head(y.flatten(1) if whole else torch.cat([h[0], h[1]], dim=-1))
 
     inputs = torch.rand(parameters["batch"], parameters["frames"], 3, device=device)
     return _step(torch, device, Network().to(device), inputs)

@@ -74,6 +74,19 @@ def test_a_slow_contender_sits_out_rounds_that_are_evenly_spread():
     assert "slow" in turns[5:]
 
 
+def test_a_part_stands_for_the_whole_but_is_compiled_once():
+    calls = []
+
+    def call():
+        time.sleep(0.05 if not calls else 0.001)
+        calls.append(1)
+
+    part = Contender("peer", call, lambda _: None, scale=100, note="extrapolated")
+    timing = measure([sleeper("ours", 0.001), part], QUICK).timings["peer"]
+    assert 0.1 <= timing.median_s < 1
+    assert 0.03 < timing.compile_s < 0.2
+
+
 def test_a_failing_peer_is_named_and_ours_is_still_measured():
     def broken():
         raise RuntimeError("no such kernel")
