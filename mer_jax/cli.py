@@ -204,6 +204,7 @@ def evaluate(
     leave_one_out: tuple[str, ...] = (),
     quadrants: bool = False,
     within: bool = False,
+    population: Literal["auto", "off"] = "auto",
 ) -> None:
     """Score a trained run again, on its own test part or on all of another data set with the same classes.
 
@@ -223,6 +224,8 @@ def evaluate(
             goes on where it stopped. NAME=DATA calls one by another name.
         quadrants: with leave_one_out: classes are the quadrants of valence and arousal.
         within: with leave_one_out: also train and test within each data set, on one fold.
+        population: with folds, "auto" trains several at once where that is quicker (small networks on features computed
+            before), "off" one after the other.
     """
     from mer_jax import experiment
 
@@ -248,7 +251,7 @@ def evaluate(
             )
 
         _start_jax()
-        out = experiment.cross_validate(run, folds=folds, seeds=seeds)
+        out = experiment.cross_validate(run, folds=folds, seeds=seeds, population=population)
         print(experiment.describe(out))
         return
     found = experiment.evaluate(run, spec=data, part=part, hop_s=hop_s)
@@ -377,7 +380,10 @@ def _study_command() -> Callable[..., None]:
     default = StudyConfig()
 
     def study(
-        settings: Annotated[StudyConfig, tyro.conf.arg(name="")] = default, *, quick: bool = False
+        settings: Annotated[StudyConfig, tyro.conf.arg(name="")] = default,
+        *,
+        quick: bool = False,
+        population: Literal["auto", "off"] = "auto",
     ) -> None:
         """Run the study's whole table on any data set: every feature, every network, one report.
 
@@ -389,11 +395,12 @@ def _study_command() -> Callable[..., None]:
         Args:
             settings: the study.
             quick: some cells, small pictures, few epochs; random VGG19 weights where there are no others.
+            population: "auto" trains dense and recurrent cells of the same features at once, "off" one after the other.
         """
         from mer_jax import study as mj_study
 
         _start_jax()
-        mj_study.run(mj_study.quick(settings) if quick else settings)
+        mj_study.run(mj_study.quick(settings) if quick else settings, population=population)
 
     return study
 

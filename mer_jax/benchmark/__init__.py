@@ -13,6 +13,7 @@ SUITES: dict[str, str] = {
     "frontends": "mer_jax.benchmark.frontends",
     "models": "mer_jax.benchmark.models",
     "whole-job": "mer_jax.benchmark.whole_job",
+    "population": "mer_jax.benchmark.population",
 }
 
 __all__ = ["SUITES"]

@@ -5,12 +5,18 @@ import json
 from pathlib import Path
 
 from mer_jax import checks, config
-from mer_jax.config import ExperimentConfig
 from mer_jax.evaluation import repeated, run_facts, text_table
-from mer_jax.experiment import folder, running
+from mer_jax.experiment import folder, together
 
 
-def cross_validate(run: str | Path, *, folds: int = 10, seeds: int = 1, progress: bool = True) -> Path:
+def cross_validate(
+    run: str | Path,
+    *,
+    folds: int = 10,
+    seeds: int = 1,
+    progress: bool = True,
+    population: together.Population = "auto",
+) -> Path:
     """Train the configuration of a run on every fold, under several seeds, and score all of them together.
 
     The test part of fold k and seed s is fold k of ``StratifiedGroupKFold(folds, shuffle=True, random_state=s)``; ``s`` seeds
@@ -21,6 +27,7 @@ def cross_validate(run: str | Path, *, folds: int = 10, seeds: int = 1, progress
         folds: number of folds; each is the test part once a seed.
         seeds: seeds 0 to ``seeds - 1``.
         progress: show progress.
+        population: "auto" trains the splits together where that is quicker (:mod:`.together`), "off" one after the other.
 
     Returns:
         The folder ``crossval`` of the run: a run folder for each split, and ``crossval.json`` with the scores
@@ -38,31 +45,30 @@ def cross_validate(run: str | Path, *, folds: int = 10, seeds: int = 1, progress
         )
     settings = config.from_json(path.read_text(encoding="utf-8"), where=path)
     out = Path(run) / repeated.FOLDER
-    finished = []
-    kept: running.Kept = {}
-    for seed in range(seeds):
-        for fold in range(folds):
-            one = dataclasses.replace(
-                settings,
-                split="grouped",
-                folds=folds,
-                fold=fold,
-                seed=seed,
-                out=out / f"folds{folds}" / f"fold{fold}_seed{seed}",
-            )
-            _finish(one, kept)
-            finished.append(one.out)
-            if progress:
-                print(f"{len(finished)} of {folds * seeds}: fold {fold} of {folds}, seed {seed}", flush=True)
+    runs = [
+        dataclasses.replace(
+            settings,
+            split="grouped",
+            folds=folds,
+            fold=fold,
+            seed=seed,
+            out=out / f"folds{folds}" / f"fold{fold}_seed{seed}",
+        )
+        for seed in range(seeds)
+        for fold in range(folds)
+    ]
+    # Its report is the last thing that a run writes.
+    left = [one for one in runs if not (one.out / "report.html").is_file()]
+    done = len(runs) - len(left)
+    if progress and done:
+        print(f"{done} of {len(runs)} were done before", flush=True)
+    for one in together.run_all(left, population=population):
+        done += 1
+        if progress:
+            print(f"{done} of {len(runs)}: fold {one.fold} of {folds}, seed {one.seed}", flush=True)
+    finished = [one.out for one in runs]
     folder.write_json(out / repeated.FILE_NAME, repeated.summarise(finished, folder=out))
     return out
-
-
-def _finish(settings: ExperimentConfig, kept: running.Kept) -> None:
-    """Run one split, or the rest of it, unless it is done: its report is written last."""
-    if not (settings.out / "report.html").is_file():
-        resume = (settings.out / "config.json").is_file()
-        running.run(settings, resume=resume, progress=False, kept=kept)
 
 
 def describe(out: Path) -> str:

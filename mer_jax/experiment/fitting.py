@@ -89,6 +89,14 @@ def fit_and_score(
         progress=progress,
         watch=watch,
     )
+    return scored(model, loaders, catalog, task, result)
+
+
+def scored(
+    model: EmotionModel, loaders: Mapping[str, Any], catalog: Catalog, task: Task, result: loop.FitResult
+) -> Fitted:
+    """Score a trained model on the validation and the test part; arguments as in :func:`fit_and_score`."""
+    score = targets.score_function(catalog, task)
     found = {part: inputs.predict(model, loaders[part], task) for part in ("validation", "test")}
     thresholds = None
     if isinstance(task, MultiLabel):

@@ -1,5 +1,6 @@
 """Train, evaluate and report one configuration."""
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,40 @@ def run(
     Raises:
         mer_jax.checks.InputError: data, configuration or folder cannot be used.
     """
+    return train(prepare(settings, resume=resume, progress=progress, kept=kept), progress=progress)
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A run before its training.
+
+    Attributes:
+        settings: what is run.
+        catalog: its data, with targets where the task has some.
+        split: its parts.
+        task: what the model is asked for.
+        trained: the part of the model that is trained, its standardisation fitted.
+        loaders: batches of each of :data:`mer_jax.data.catalog.PARTS`.
+        known: what ``facts.json`` holds so far.
+        resume: whether it goes on after a checkpoint.
+        started: when, as ``time.perf_counter`` says.
+    """
+
+    settings: ExperimentConfig
+    catalog: Catalog
+    split: splits.Split
+    task: Task
+    trained: EmotionModel
+    loaders: dict[str, Any]
+    known: dict[str, Any]
+    resume: bool
+    started: float
+
+
+def prepare(
+    settings: ExperimentConfig, *, resume: bool = False, progress: bool = False, kept: Kept | None = None
+) -> Prepared:
+    """Claim the folder, load the data, build the model, compute features: all before the first step of :func:`run`."""
     started = time.perf_counter()
     out = Path(settings.out)
     catalog = data.load(settings.data, sr=settings.sr)
@@ -87,21 +122,41 @@ def run(
     if settings.start_from is not None:
         names = targets.output_names(catalog, settings.task)
         starting.start_from(settings.start_from, trained, names, cached=not why_not)
+    return Prepared(settings, catalog, split, task, trained, loaders, known, resume, started)
+
+
+def train(prepared: Prepared, *, progress: bool = False) -> Path:
+    """Train what was prepared, by itself, and finish it."""
+    settings = prepared.settings
     fitted = fitting.fit_and_score(
-        trained, loaders, catalog, settings, task, run_dir=out, resume=resume, progress=progress
+        prepared.trained,
+        prepared.loaders,
+        prepared.catalog,
+        settings,
+        prepared.task,
+        run_dir=Path(settings.out),
+        resume=prepared.resume,
+        progress=progress,
     )
-    write_predictions(out / "predictions.npz", catalog, task, fitted.predictions["test"])
+    return finish(prepared, fitted, progress=progress)
+
+
+def finish(prepared: Prepared, fitted: fitting.Fitted, *, progress: bool = False) -> Path:
+    """Write predictions, scores, facts and report of a trained run: all after the last step of :func:`run`."""
+    settings, catalog, known = prepared.settings, prepared.catalog, prepared.known
+    out = Path(settings.out)
+    write_predictions(out / "predictions.npz", catalog, prepared.task, fitted.predictions["test"])
     folder.write_json(out / "scores.json", fitted.scores)
     if settings.task in ("classes", "joint"):
         feature_examples.write(
-            out, catalog, rows=split.test, sr=settings.sr, num_samples=settings.num_samples
+            out, catalog, rows=prepared.split.test, sr=settings.sr, num_samples=settings.num_samples
         )
     result = fitted.result
     if fitted.thresholds is not None:
         known["thresholds"] = fitted.thresholds.tolist()
     known |= {
         "finished": folder.now(),
-        "wall_s": round(time.perf_counter() - started, 3),
+        "wall_s": round(time.perf_counter() - prepared.started, 3),
         "first_step_s": None if np.isnan(result.first_step_s) else round(result.first_step_s, 3),
         "best_epoch": result.best_epoch,
     }

@@ -151,6 +151,7 @@ def _bias_at_rest(layer: nnx.Linear, x: jax.Array) -> jax.Array:
     Batch statistics take a bias away again, so its gradient is zero but for rounding; Adam would make steps as long as the
     learning rate of that noise, and running averages, which follow slowly, let them into predictions.
     """
+    assert layer.bias is not None
     return x @ layer.kernel[...] + jax.lax.stop_gradient(layer.bias[...])[None]
 
 

@@ -9,19 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from mer_jax import data, machine
-from mer_jax.config import to_json
+from mer_jax.config import ExperimentConfig, to_json
 from mer_jax.data import splits
 from mer_jax.data.atomic import write_lines
 from mer_jax.data.catalog import Catalog
 from mer_jax.evaluation import study_report
 from mer_jax.evaluation.measures import CLASSES
-from mer_jax.experiment import building, caching, facts, fitting, folder, inputs, targets
+from mer_jax.experiment import building, caching, facts, fitting, folder, inputs, targets, together
 from mer_jax.experiment.caching import FeatureArray
+from mer_jax.models import EmotionModel
 from mer_jax.models.vgg19 import VGG19Base, parameter_counts
 from mer_jax.study import records
 from mer_jax.study.cells import Cell
 from mer_jax.study.config import StudyConfig
 from mer_jax.study.progress import Progress
+from mer_jax.training.loop import FitResult
+from mer_jax.training.population import Recruit, fit_population
+from mer_jax.training.task import Task
 
 RESULT = "result.json"
 EXAMPLES = "examples"
@@ -41,12 +45,14 @@ class Job:
         return (settings.of_cell(self.cell, fold=self.fold, seed=self.seed).out / RESULT).is_file()
 
 
-def run(settings: StudyConfig, *, progress: bool = True) -> Path:
+def run(settings: StudyConfig, *, progress: bool = True, population: together.Population = "auto") -> Path:
     """Run what is missing of a study and write its report.
 
     Args:
         settings: the study; ``settings.out`` is its folder. A folder that holds the same study goes on where it stopped.
         progress: show progress.
+        population: "auto" trains cells of the same features together where that is quicker
+            (:func:`mer_jax.experiment.together.why_one_by_one`), "off" one after the other.
 
     Returns:
         The folder, with ``report.html``, ``table.csv``, ``results.json`` and a folder for each cell.
@@ -78,9 +84,16 @@ def run(settings: StudyConfig, *, progress: bool = True) -> Path:
     ) as shown:
         for group in _by_features(jobs, settings):
             array = _features(settings, catalog, group[0].cell, base, shown)
-            for job in group:
-                shown.begin(job)
-                shown.end(job, _run_cell(settings, catalog, job, array, base))
+            ready = (_prepare(settings, catalog, job, array, base) for job in group)
+            config = settings.of_cell(group[0].cell)
+            if population == "off" or together.why_one_by_one(config, runs=len(group), cached=True):
+                for one in ready:
+                    shown.begin(one.job)
+                    shown.end(one.job, _train(one))
+            else:
+                shown.begin(group[0])
+                for recruit, result in fit_population(map(_recruit, ready)):
+                    shown.end(recruit.tag.job, _finish(recruit.tag, result))
     if not (out / EXAMPLES / "examples.npz").is_file():
         records.write_examples(out / EXAMPLES, catalog, split.test, settings)
     folder.write_json(out / "study.json", known | {"finished": folder.now()})
@@ -145,30 +158,71 @@ def _features(
     return array
 
 
-def _run_cell(
+@dataclasses.dataclass(frozen=True)
+class _Ready:
+    """A cell on one split before its training."""
+
+    settings: StudyConfig
+    job: Job
+    config: ExperimentConfig
+    num_train: int
+    catalog: Catalog
+    whole: EmotionModel
+    model: EmotionModel
+    loaders: dict[str, Any]
+    task: Task
+    array: FeatureArray
+    started: float
+
+
+def _prepare(
     settings: StudyConfig, catalog: Catalog, job: Job, array: FeatureArray, base: VGG19Base | None
-) -> dict[str, Any]:
-    """Train and score one cell on one split; what it returns is written last."""
+) -> _Ready:
     started = time.perf_counter()
     config = settings.of_cell(job.cell, fold=job.fold, seed=job.seed)
     split = _split(settings, catalog, fold=job.fold, seed=job.seed)
     whole = building.build_model(config, len(targets.output_names(catalog, settings.task)), base=base)
     model, loaders = fitting.cached_inputs(config, catalog, split, whole, array)
     task = targets.task_of(config, catalog, split.train)
-    fitted = fitting.fit_and_score(model, loaders, catalog, config, task, run_dir=None)
-    result = fitted.result
+    return _Ready(
+        settings, job, config, len(split.train), catalog, whole, model, loaders, task, array, started
+    )
+
+
+def _recruit(ready: _Ready) -> Recruit:
+    return together.recruit(
+        ready.model, ready.loaders, ready.catalog, ready.config, ready.task, run_dir=None, tag=ready
+    )
+
+
+def _train(ready: _Ready) -> dict[str, Any]:
+    """Train and score one cell by itself."""
+    fitted = fitting.fit_and_score(
+        ready.model, ready.loaders, ready.catalog, ready.config, ready.task, run_dir=None
+    )
+    return _write_cell(ready, fitted)
+
+
+def _finish(ready: _Ready, result: FitResult) -> dict[str, Any]:
+    """Score a cell that was trained with others."""
+    return _write_cell(ready, fitting.scored(ready.model, ready.loaders, ready.catalog, ready.task, result))
+
+
+def _write_cell(ready: _Ready, fitted: fitting.Fitted) -> dict[str, Any]:
+    """Write a cell's files; what this returns is written last."""
+    job, config, catalog, result = ready.job, ready.config, ready.catalog, fitted.result
     path = config.out / "predictions.npz"
-    records.write_predictions(path, catalog, task, fitted, settings.measures)
+    records.write_predictions(path, catalog, ready.task, fitted, ready.settings.measures)
     write_lines(config.out / "metrics.jsonl", result.records)
     record = {
         "cell": job.cell.id,
         "fold": job.fold,
         "seed": job.seed,
         "scores": fitted.scores,
-        "num_train": len(split.train),
-        **parameter_counts(whole),
-        "feature_s": round(array.seconds, 3),
-        "train_s": round(time.perf_counter() - started, 3),
+        "num_train": ready.num_train,
+        **parameter_counts(ready.whole),
+        "feature_s": round(ready.array.seconds, 3),
+        "train_s": round(time.perf_counter() - ready.started, 3),
         "epochs": len(result.records),
         "best_epoch": result.best_epoch,
         "base_init": config.base_init if job.cell.network == "vgg19" else None,

@@ -34,12 +34,12 @@ class Clips(NamedTuple):
         targets: (clips, targets) numbers or tags; no column where there are none.
     """
 
-    values: Array
-    lengths: Array
-    labels: Array
-    targets: Array
+    values: Any
+    lengths: Any
+    labels: Any
+    targets: Any
 
-    def batch(self, rows: Array, weight: Array) -> Batch:
+    def batch(self, rows: Any, weight: Any) -> Batch:
         """What a step takes of these rows."""
         return {
             "waveform": self.values[rows],
@@ -59,8 +59,8 @@ class Numbers(NamedTuple):
         task: see :func:`numbers_of_task`.
     """
 
-    weight_decay: Array
-    frontend_weight_decay: Array
+    weight_decay: Any
+    frontend_weight_decay: Any
     task: dict[str, Any]
 
 
@@ -77,13 +77,13 @@ class Plan(NamedTuple):
         validation: (batches, batch) clips to predict after it.
     """
 
-    begin: Array
-    end: Array
-    rows: Array
-    weight: Array
-    rate: Array
-    frontend_rate: Array
-    validation: Array
+    begin: Any
+    end: Any
+    rows: Any
+    weight: Any
+    rate: Any
+    frontend_rate: Any
+    validation: Any
 
 
 EpochFunction = Callable[[Clips, Numbers, TrainState, Plan], tuple[TrainState, dict[str, Array], Array]]
@@ -156,12 +156,15 @@ def numbers_of_task(task: Task) -> tuple[Task, dict[str, Any]]:
         return dataclasses.replace(task, label_smoothing=0.0, class_weights=weights), numbers
     if isinstance(task, Regression):
         size = len(task.mean)
-        general = dataclasses.replace(task, mean=(0.0,) * size, std=(1.0,) * size)
-        return general, {name: np.asarray(getattr(task, name), np.float32) for name in ("mean", "std")}
+        standard = dataclasses.replace(task, mean=(0.0,) * size, std=(1.0,) * size)
+        return standard, {name: np.asarray(getattr(task, name), np.float32) for name in ("mean", "std")}
     if isinstance(task, Joint):
-        parts = {name: numbers_of_task(getattr(task, name)) for name in ("classification", "regression")}
-        general = dataclasses.replace(task, **{name: part for name, (part, _) in parts.items()})
-        return general, {name: numbers for name, (_, numbers) in parts.items()}
+        classification, of_classes = numbers_of_task(task.classification)
+        regression, of_numbers = numbers_of_task(task.regression)
+        assert isinstance(classification, Classification)
+        assert isinstance(regression, Regression)
+        joint = dataclasses.replace(task, classification=classification, regression=regression)
+        return joint, {"classification": of_classes, "regression": of_numbers}
     if isinstance(task, MultiLabel):
         return task, {}
     raise checks.ArgumentError(

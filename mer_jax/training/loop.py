@@ -148,7 +148,9 @@ def fit(
 class Fit:
     """The moving parts of one training; :class:`.member.Member` has its steps taken elsewhere."""
 
-    def __init__(self, model, loaders, score, training, optimizer_config, task, augmentation, seed, watch):
+    def __init__(
+        self, model, loaders, score, training, optimizer_config, task, augmentation, seed, watch=None
+    ):
         self.model = model
         self.train_loader, self.validation_loader = loaders
         self.score = score

@@ -172,9 +172,10 @@ class Member(loop.Fit):
         self.state = state
         steps = (len(self.epochs) + 1) * self.steps_per_epoch - self.steps_done
         self.steps_done += steps
+        means = self._means(totals)  # raises before outputs that are no numbers are scored
         predicted = outputs.reshape(-1, outputs.shape[-1])[: self._validation_real.size]
         validation = self._scores_of(self._validation_true, predicted[self._validation_real])
-        self.end_epoch(self._means(totals), validation, steps=steps, started=self._epoch_started)
+        self.end_epoch(means, validation, steps=steps, started=self._epoch_started)
 
     def finish(self) -> loop.FitResult:
         """Give the model the weights of its best epoch, and write what is not yet written."""
@@ -210,7 +211,8 @@ class Member(loop.Fit):
         best_step = self.best_epoch * self.steps_per_epoch
         if self.best_weights is not None and best_step not in self.best.steps():
             record = {"epoch": self.best_epoch}
-            checkpoint.save_best(self.best, best_step, *self.best_weights, record)
+            params, rest = self.best_weights
+            checkpoint.save_best(self.best, best_step, params, rest, record)
         self.batches.set_state(self.batches.state_after(self.steps_done))
         super()._save()
         super()._write_metrics()

@@ -105,7 +105,7 @@ def of_rates(
     def adamw(rate: optax.Schedule, decay: jax.typing.ArrayLike) -> optax.GradientTransformation:
         # Each part by its own norm: filters see gradients of another size than layers do, and a frozen part's do not count.
         clip = [optax.clip_by_global_norm(clip_norm)] if clip_norm else []
-        return optax.chain(*clip, optax.adamw(rate, weight_decay=decay, mask=_decayed))  # type: ignore[arg-type]
+        return optax.chain(*clip, optax.adamw(rate, weight_decay=decay, mask=_decayed))
 
     return optax.multi_transform(
         {"frontend": adamw(frontend_rate, frontend_weight_decay), "model": adamw(rate, weight_decay)},

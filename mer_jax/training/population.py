@@ -164,12 +164,12 @@ def _train(
             if any(going):
                 plans = [member.plan(steps=steps, validation_batches=batches) for member in members]
                 state, totals, outputs = program(clips, numbers, state, _stack(plans))
-                totals, outputs = jax.device_get((totals, outputs))
+                sums, predicted = jax.device_get((totals, outputs))
             for k, member in enumerate(members):
                 if going[k]:
                     own = _pick(state, k) if together else state
-                    sums = {name: value[k] for name, value in totals.items()} if together else totals
-                    member.after_epoch(own, sums, outputs[k] if together else outputs)
+                    of_member = {name: value[k] for name, value in sums.items()} if together else sums
+                    member.after_epoch(own, of_member, predicted[k] if together else predicted)
                 if member in training and not member.training_goes_on:
                     finished.put((member.recruit, member.finish()))
                     training.remove(member)
@@ -186,7 +186,7 @@ def _stack(trees: Sequence[T]) -> T:
 
 
 @jax.jit
-def _pick(tree: Any, k: int) -> Any:
+def _pick(tree: Any, k: jax.typing.ArrayLike) -> Any:
     """One member's part."""
     return jax.tree.map(lambda leaf: leaf[k], tree)
 

@@ -10,7 +10,7 @@ from mer_jax import checks, cli, data, experiment
 from mer_jax.config import ExperimentConfig, FrontendConfig
 from mer_jax.data import synthetic
 from mer_jax.evaluation import repeated
-from mer_jax.experiment import running, targets, windows
+from mer_jax.experiment import running, targets, together, windows
 from mer_jax.models import DenseConfig
 from mer_jax.training import TrainingConfig
 
@@ -73,10 +73,68 @@ def test_every_fold_is_trained_and_all_are_scored_together(run, capsys, monkeypa
     own = json.loads((run / "scores.json").read_text())["test"]["brier"]
     assert found["splits"][0]["scores"]["brier"] == pytest.approx(own, rel=1e-4)
     # What is finished is not trained again.
-    monkeypatch.setattr(running, "run", lambda *_, **__: pytest.fail("trained again"))
+    for name in ("run", "prepare"):
+        monkeypatch.setattr(running, name, lambda *_, **__: pytest.fail("trained again"))
     experiment.cross_validate(run, folds=3, progress=False)
     assert cli.main(["compare", str(run), str(run)]) == 0
     assert "+0.000" in capsys.readouterr().out
+
+
+def test_together_and_one_by_one_give_the_same_files(run, tmp_path, monkeypatch):
+    (tmp_path / "config.json").write_text((run / "config.json").read_text())
+    # Interrupted, then finished one by one: what was done together stays.
+    prepare, prepared = running.prepare, []
+
+    def prepare_two(settings, **options):
+        if len(prepared) == 2:
+            raise KeyboardInterrupt
+        prepared.append(settings.fold)
+        return prepare(settings, **options)
+
+    together_dir, alone_dir = tmp_path / "together", tmp_path / "alone"
+    for path in (together_dir, alone_dir):
+        path.mkdir()
+        (path / "config.json").write_text((run / "config.json").read_text())
+    monkeypatch.setattr(running, "prepare", prepare_two)
+    with pytest.raises(KeyboardInterrupt):
+        experiment.cross_validate(together_dir, folds=3, progress=False)
+    monkeypatch.setattr(running, "prepare", prepare)
+    one = experiment.cross_validate(together_dir, folds=3, progress=False)
+    other = experiment.cross_validate(alone_dir, folds=3, progress=False, population="off")
+    for fold in range(3):
+        names = [
+            {p.relative_to(out).as_posix() for p in (out / "folds3" / f"fold{fold}_seed0").rglob("*")}
+            for out in (one, other)
+        ]
+        assert {n for n in names[0] if n.count("/") < 2} == {n for n in names[1] if n.count("/") < 2}
+        a, b = (np.load(out / "folds3" / f"fold{fold}_seed0" / "predictions.npz") for out in (one, other))
+        assert a["ids"].tolist() == b["ids"].tolist()
+        np.testing.assert_allclose(a["probabilities"], b["probabilities"], atol=1e-5)
+        record, expected = (
+            [
+                json.loads(line)
+                for line in (out / "folds3" / f"fold{fold}_seed0" / "metrics.jsonl").read_text().splitlines()
+            ]
+            for out in (one, other)
+        )
+        assert [r["validation"]["accuracy"] for r in record] == [
+            r["validation"]["accuracy"] for r in expected
+        ]
+        assert experiment.evaluate(one / "folds3" / f"fold{fold}_seed0")["num_clips"] == len(a["ids"])
+    a, b = (json.loads((out / "crossval.json").read_text())["scores"] for out in (one, other))
+    assert a == pytest.approx(b, abs=1e-5)
+
+
+def test_when_runs_are_trained_together():
+    settings = ExperimentConfig(network="dense")
+    assert not together.why_one_by_one(settings, runs=2, cached=True)
+    assert "one run" in together.why_one_by_one(settings, runs=1, cached=True)
+    assert "every epoch" in together.why_one_by_one(settings, runs=2, cached=False)
+    assert "vgg19" in together.why_one_by_one(
+        dataclasses.replace(settings, network="vgg19"), runs=2, cached=True
+    )
+    within = dataclasses.replace(settings, training=TrainingConfig(checkpoint_every_steps=5))
+    assert "checkpoint_every_steps" in together.why_one_by_one(within, runs=2, cached=True)
 
 
 def test_a_run_on_another_split_is_cross_validated_over_grouped_folds(run, tmp_path, monkeypatch):
@@ -85,7 +143,7 @@ def test_a_run_on_another_split_is_cross_validated_over_grouped_folds(run, tmp_p
     tried = []
     monkeypatch.setattr(running, "run", lambda settings, **_: tried.append((settings.split, settings.fold)))
     monkeypatch.setattr(repeated, "summarise", lambda paths, folder: {})
-    experiment.cross_validate(tmp_path, folds=2, progress=False)
+    experiment.cross_validate(tmp_path, folds=2, progress=False, population="off")
     assert tried == [("grouped", 0), ("grouped", 1)]
 
 

@@ -105,8 +105,8 @@ def test_only_what_is_missing_runs_again_and_gives_the_same(music, whole, tmp_pa
     before = probabilities(out, "numbers-time_frequency")
     (out / "cells" / "numbers-time_frequency" / "fold0_seed0" / "result.json").unlink()
     ran = []
-    run_cell = engine._run_cell
-    monkeypatch.setattr(engine, "_run_cell", lambda *a: ran.append(a[2].cell.id) or run_cell(*a))
+    prepare = engine._prepare
+    monkeypatch.setattr(engine, "_prepare", lambda *a: ran.append(a[2].cell.id) or prepare(*a))
     study.run(settings(music, out), progress=False)
     assert ran == ["numbers-time_frequency"]
     np.testing.assert_array_equal(probabilities(out, "numbers-time_frequency"), before)
@@ -126,6 +126,15 @@ def test_folds_and_seeds_are_cells_of_their_own(music, tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "[4/4]" in shown
     assert "report:" in shown
+    # They were trained together; one after the other they come out the same.
+    options = {"cells": ("numbers-time",), "folds": 2}
+    alone = study.run(settings(music, tmp_path / "alone", **options), progress=False, population="off")
+    for split in ("fold0_seed0", "fold1_seed0"):
+        expected = probabilities(alone, "numbers-time", split)
+        np.testing.assert_allclose(probabilities(out, "numbers-time", split), expected, atol=1e-5)
+        one, other = (result(path, "numbers-time", split) for path in (out, alone))
+        assert one.keys() == other.keys()
+        assert (one["epochs"], one["best_epoch"]) == (other["epochs"], other["best_epoch"])
 
 
 def test_quick_keeps_what_was_asked_for():
