@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from mer_jax.evaluation.canvas import (
     LIGHT,
@@ -104,6 +105,7 @@ def movement(
             linewidth=1.6,
             label=plain(short(parameter, 30)),
         )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("moved (%)")
     axes.set_ylim(bottom=0)

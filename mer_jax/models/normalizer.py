@@ -102,4 +102,6 @@ def moments(
     mean = jnp.where(valid, features, 0).sum(axis=(0, 1)) / n
     deviation = jnp.where(valid, features - mean[None, None], 0)
     remainder = deviation.sum(axis=(0, 1)) / n  # what rounding left of the mean
-    return count, mean + remainder, (deviation**2).sum(axis=(0, 1)) - n * remainder**2
+    squares = (deviation**2).sum(axis=(0, 1)) - n * remainder**2
+    # Of a constant, rounding can leave less than nothing.
+    return count, mean + remainder, jnp.maximum(squares, 0)

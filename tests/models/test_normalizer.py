@@ -8,6 +8,7 @@ from flax import nnx
 
 from mer_jax import checks
 from mer_jax.models import Normalizer
+from mer_jax.models.normalizer import moments
 
 
 def batches(rng, lengths, *, offset=0.0, scale=1.0, frames=20):
@@ -62,6 +63,14 @@ def test_a_constant_feature_becomes_zero_not_noise(rng, value):
     normalizer = Normalizer.fit([(features[:2], None), (features[2:], None)])
     assert float(normalizer.std[...][1]) == 1.0
     np.testing.assert_allclose(normalizer(jnp.asarray(features))[:, :, 1], 0, atol=1e-6 * max(1.0, value))
+
+
+def test_a_spread_is_never_less_than_nothing(rng):
+    """A tempogram's lag 0 is 1 everywhere, and rounding made the sum of its squared deviations negative."""
+    constants = np.broadcast_to(rng.uniform(0.1, 2, 400).astype(np.float32), (7, 331, 400))
+    _, _, squares = moments(jnp.asarray(constants), jnp.ones((7, 331), bool))
+    assert (np.asarray(squares) >= 0).all()
+    assert (Normalizer.fit([(constants, None)]).std[...] == 1).all()
 
 
 def test_a_new_one_changes_nothing(rng):
