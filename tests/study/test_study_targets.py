@@ -132,8 +132,8 @@ def test_a_study_of_numbers_goes_on_where_it_stopped(music, numbers, tmp_path, m
     before = predictions(out, "numbers-time")["predictions"]
     (out / "cells" / "numbers-time" / SPLIT / "result.json").unlink()
     ran = []
-    run_cell = engine._run_cell
-    monkeypatch.setattr(engine, "_run_cell", lambda *a: ran.append(a[2].cell.id) or run_cell(*a))
+    prepare = engine._prepare
+    monkeypatch.setattr(engine, "_prepare", lambda *a: ran.append(a[2].cell.id) or prepare(*a))
     study.run(settings(music, out, "targets", "numbers.csv"))
     assert ran == ["numbers-time"]
     np.testing.assert_array_equal(predictions(out, "numbers-time")["predictions"], before)
