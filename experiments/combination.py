@@ -5,9 +5,9 @@ r"""What networks on series and pictures add to hand-designed numbers on EMOPIA:
         --cells series-time_domain-cnn numbers-time_frequency picture-mel
     python experiments/combination.py --emopia-dir EMOPIA --study runs/emopia --out combination.json
 
-The models of ``accuracy.py`` on the set ``musical`` and the cells of approaches 1 and 3 are trained on the same folds. They are combined
-with equal weights, by the mean of their log-probabilities; no weight is fitted. Prints each combination, and writes scores,
-intervals, versions and machine as JSON.
+The models of ``accuracy.py`` on the set ``musical`` and the cells of approaches 1 and 3 are trained on the same folds. They are
+combined with equal weights, by the mean of their log-probabilities; no weight is fitted. Prints each combination, and writes
+scores, intervals, versions and machine as JSON.
 """
 
 import json
