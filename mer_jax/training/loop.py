@@ -316,6 +316,12 @@ class Fit:
 
     def _scores_of(self, true: np.ndarray, predicted: np.ndarray) -> dict[str, float | None]:
         scores = self.score(true, predicted)
+        if self.training.monitor not in scores:
+            raise checks.ConfigError(
+                "training.monitor",
+                f"is {self.training.monitor!r}, which is no score of this task",
+                expected=", ".join(name for name in get_args(Monitor) if name in scores),
+            )
         return {name: scores[name] for name in get_args(Monitor) if name in scores}
 
     def _is_best(self, record: Mapping[str, Any]) -> bool:

@@ -158,6 +158,13 @@ def test_data_that_does_not_answer_the_task_is_named(music, tmp_path, task, file
     assert not (tmp_path / "run").exists()
 
 
+def test_a_monitor_that_is_no_score_of_the_task_is_named(music, tmp_path):
+    config = settings(music, tmp_path / "run", "targets", "numbers.csv")
+    training = dataclasses.replace(config.training, monitor="accuracy", epochs=1)
+    with pytest.raises(checks.ConfigError, match=r"training.monitor: is 'accuracy'.*pearson_r"):
+        experiment.run(dataclasses.replace(config, training=training), progress=False)
+
+
 def test_unlabelled_clips_are_no_classes(music):
     catalog = data.load(music / "numbers.csv", sr=8000)
     bare = dataclasses.replace(catalog, labels=np.full(len(catalog), -1, np.int32), classes=())
