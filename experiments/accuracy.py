@@ -141,24 +141,25 @@ def _regression(clips: Clips, run: list[np.ndarray]) -> dict[str, Any]:
 
 def compare(clips: Clips, first: Runs, second: Runs) -> dict[str, Any]:
     """What the first feature set scores more than the second, model by model: paired bootstrap over groups."""
-    out: dict[str, Any] = {}
-    for name in first:
-        if is_labels(clips.goals):
-            parts = [_parts(clips, runs[name]) for runs in (first, second)]
-            found = statistics.paired_difference(*parts, metrics=("accuracy",))["accuracy"]
-            assert found is not None  # there are hundreds of groups
-            out[name] = {"difference": found.value, "interval": [found.low, found.high], "p": found.p_value}
-            continue
-        value = np.mean([score(clips.goals, one) for one in first[name]]) - np.mean(
-            [score(clips.goals, one) for one in second[name]]
-        )
-        drawn = _resampled(clips, first[name]) - _resampled(clips, second[name])
-        out[name] = {
-            "difference": float(value),
-            "interval": np.percentile(drawn, [2.5, 97.5]).tolist(),
-            "p": float(min(1, 2 * (min((drawn <= 0).sum(), (drawn >= 0).sum()) + 1) / (RESAMPLES + 1))),
-        }
-    return out
+    return {name: difference(clips, first[name], second[name]) for name in first}
+
+
+def difference(clips: Clips, first: list[np.ndarray], second: list[np.ndarray]) -> dict[str, Any]:
+    """Score of the first predictions less that of the second, one entry a seed in each: paired bootstrap over groups."""
+    if is_labels(clips.goals):
+        parts = [_parts(clips, run) for run in (first, second)]
+        found = statistics.paired_difference(*parts, metrics=("accuracy",))["accuracy"]
+        assert found is not None  # there are hundreds of groups
+        return {"difference": found.value, "interval": [found.low, found.high], "p": found.p_value}
+    value = np.mean([score(clips.goals, one) for one in first]) - np.mean(
+        [score(clips.goals, one) for one in second]
+    )
+    drawn = _resampled(clips, first) - _resampled(clips, second)
+    return {
+        "difference": float(value),
+        "interval": np.percentile(drawn, [2.5, 97.5]).tolist(),
+        "p": float(min(1, 2 * (min((drawn <= 0).sum(), (drawn >= 0).sum()) + 1) / (RESAMPLES + 1))),
+    }
 
 
 def _parts(clips: Clips, run: list[np.ndarray]) -> list[Predictions]:
@@ -218,15 +219,18 @@ def main(
 
 def _write(out: Path, results: list[dict[str, Any]], differences: dict[str, Any]) -> None:
     """What is there so far: a run that is cut off leaves the data sets that it finished."""
-    found = {
+    write_record(out, {"results": results, "differences": differences})
+
+
+def write_record(out: Path, found: dict[str, Any]) -> None:
+    """Write what was found as JSON, with the machine and the versions that it was found on."""
+    measured_on = {
         "machine": describe_machine(),
         "versions": describe_versions(),
         "load_average": load_average(),
-        "results": results,
-        "differences": differences,
     }
     with atomic_path(out) as temporary:
-        temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(measured_on | found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

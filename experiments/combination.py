@@ -10,23 +10,18 @@ combined with equal weights, by the mean of their log-probabilities; no weight i
 scores, intervals, versions and machine as JSON.
 """
 
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tyro
-from accuracy import SEEDS, Runs, classification, combine, evaluate
-from accuracy_data import Clips, emopia
+from accuracy import SEEDS, Runs, classification, combine, difference, evaluate, write_record
+from accuracy_data import emopia
 from accuracy_models import CANDIDATES
 
 from mer_jax import checks
-from mer_jax.data.atomic import atomic_path
 from mer_jax.data.splits import FOLDS
-from mer_jax.evaluation import run_folder, statistics
-from mer_jax.evaluation.bootstrap import Predictions
-from mer_jax.machine import describe_machine, describe_versions, load_average
+from mer_jax.evaluation import run_folder
 
 
 def of_cell(study: Path, cell: str, ids: list[str]) -> list[np.ndarray]:
@@ -35,20 +30,20 @@ def of_cell(study: Path, cell: str, ids: list[str]) -> list[np.ndarray]:
     Raises:
         mer_jax.checks.DataError: a split is not there, or the folds do not hold each clip once.
     """
-    place = {name: row for row, name in enumerate(ids)}
     out = []
     for seed in SEEDS:
-        found: dict[int, np.ndarray] = {}
+        found: dict[str, np.ndarray] = {}
         for fold in range(FOLDS):
             folder = study / "cells" / cell / f"fold{fold}_seed{seed}"
             arrays = run_folder.read_arrays(folder / "predictions.npz", required=("ids", "probabilities"))
-            rows = [place[name] for name in arrays["ids"].tolist() if name in place]
-            found |= dict(zip(rows, arrays["probabilities"], strict=True))
-        if len(found) != len(ids):
+            found |= dict(zip(arrays["ids"].tolist(), arrays["probabilities"], strict=True))
+        if found.keys() != set(ids):
             raise checks.DataError(
-                study, f"has {len(found)} of {len(ids)} clips in the folds of {cell}, seed {seed}"
+                study,
+                f"has {len(found)} clips in the folds of {cell}, seed {seed}",
+                expected=f"the {len(ids)} clips of the data set",
             )
-        out.append(np.stack([found[row] for row in range(len(ids))]))
+        out.append(np.stack([found[name] for name in ids]))
     return out
 
 
@@ -70,14 +65,6 @@ def combinations(runs: Runs, cells: Runs) -> dict[str, list[np.ndarray]]:
     }
 
 
-def less(clips: Clips, first: list[np.ndarray], second: list[np.ndarray]) -> dict[str, Any]:
-    """Accuracy of the first less that of the second, paired bootstrap over songs."""
-    parts = [[Predictions(clips.goals, one, clips.groups) for one in run] for run in (first, second)]
-    found = statistics.paired_difference(*parts, metrics=("accuracy",))["accuracy"]
-    assert found is not None  # there are hundreds of groups
-    return {"difference": found.value, "interval": [found.low, found.high], "p": found.p_value}
-
-
 def main(emopia_dir: Path, study: Path, out: Path, feature_set: str = "musical") -> None:
     """Combine, print, and write ``out``.
 
@@ -96,7 +83,9 @@ def main(emopia_dir: Path, study: Path, out: Path, feature_set: str = "musical")
     alone = combined["numbers"]
     results = {name: classification(clips, run) for name, run in {**cells, **combined}.items()}
     differences = {
-        f"{name} less numbers": less(clips, run, alone) for name, run in combined.items() if run is not alone
+        f"{name} less numbers": difference(clips, run, alone)
+        for name, run in combined.items()
+        if run is not alone
     }
     for name, found in results.items():
         low, high = found["interval"]["accuracy"]
@@ -104,18 +93,8 @@ def main(emopia_dir: Path, study: Path, out: Path, feature_set: str = "musical")
     for name, found in differences.items():
         low, high = found["interval"]
         print(f"{name:34s} {found['difference']:+.3f}, 95 % {low:+.3f} to {high:+.3f}, p {found['p']:.3g}")
-    record = {
-        "data": clips.name,
-        "folds": FOLDS,
-        "seeds": list(SEEDS),
-        "machine": describe_machine(),
-        "versions": describe_versions(),
-        "load_average": load_average(),
-        "scores": results,
-        "differences": differences,
-    }
-    with atomic_path(out) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    protocol = {"data": clips.name, "folds": FOLDS, "seeds": list(SEEDS)}
+    write_record(out, protocol | {"scores": results, "differences": differences})
 
 
 if __name__ == "__main__":
