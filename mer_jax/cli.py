@@ -237,9 +237,8 @@ def evaluate(
                 expected="evaluate RUN --leave-one-out DATA DATA ... [--quadrants] [--within]",
             )
         from mer_jax.experiment import transfer
-        from mer_jax.signal.devices import use_all_cores
 
-        use_all_cores()
+        _start_jax()
         print(
             transfer.describe(transfer.leave_one_out(run, leave_one_out, quadrants=quadrants, within=within))
         )
