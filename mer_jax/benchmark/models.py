@@ -56,10 +56,12 @@ def run(args: argparse.Namespace, on_row: Callable[[Report], None]) -> Report:
     }
     report = Report(conditions=[condition])
     batches = args.vgg_batch or ([128] if accelerator else [8])
-    for name in args.cases or CASES:
-        for case in CASES[name](batches, accelerator):
-            report.rows.append(_row(name, case, plan, matmul))
-            on_row(report)
+    # PyTorch's peers compute in full float32; on a GPU JAX's own default is TF32.
+    with jax.default_matmul_precision("highest"):
+        for name in args.cases or CASES:
+            for case in CASES[name](batches, accelerator):
+                report.rows.append(_row(name, case, plan, matmul))
+                on_row(report)
     condition["load_average_after"] = load_average()
     return report
 

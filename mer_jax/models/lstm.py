@@ -8,7 +8,8 @@ Sources: Hochreiter & Schmidhuber 1997 (LSTM); Gers, Schmidhuber & Cummins 2000 
 Sutskever 2015 (forget bias 1).
 """
 
-import functools
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,10 +17,19 @@ from flax import nnx
 
 from mer_jax import checks
 from mer_jax._shapes import Array, Bool, Float
+from mer_jax.signal.platform import platform
 
 # Keras's initial values: glorot uniform for the input, orthogonal for the state.
 KERNEL_INIT = nnx.initializers.glorot_uniform()
 RECURRENT_INIT = nnx.initializers.orthogonal()
+
+
+class Weights(NamedTuple):
+    """Of one direction: kernel (features, 4 units), recurrent kernel (units, 4 units) and bias (4 units), gates i, f, g, o."""
+
+    kernel: Array
+    recurrent_kernel: Array
+    bias: Array
 
 
 class LSTM(nnx.Module):
@@ -81,7 +91,7 @@ class BiLSTM(nnx.Module):
         self, x: Float[Array, "batch frames features"], mask: Bool[Array, "batch frames"] | None = None
     ) -> Float[Array, "batch frames both_units"]:
         """Both states after every frame; zero where ``mask`` is False."""
-        return jnp.concatenate([self.forward(x, mask), self.backward(x, mask)], axis=-1)
+        return bilstm(x, mask, _weights_of(self.forward), _weights_of(self.backward))
 
 
 class SimpleRNN(nnx.Module):
@@ -137,9 +147,38 @@ def lstm(
         h after every frame, zero where ``mask`` is False. Differentiable in ``x`` and the weights in reverse mode
         (``jax.grad``, ``jax.vjp``), not in forward mode.
     """
-    x, kernel, recurrent_kernel, bias = _same_dtype(x, kernel, recurrent_kernel, bias)
+    x, *weights = _same_dtype(x, kernel, recurrent_kernel, bias)
     inputs, valid = _time_major(x, mask)
-    return _scan_jit(reverse, inputs, valid, kernel, recurrent_kernel, bias).swapaxes(0, 1)
+    if not reverse:
+        return _directions(inputs, valid, (Weights(*weights),)).swapaxes(0, 1)
+    return _scan_jit(True, inputs, valid, *weights).swapaxes(0, 1)
+
+
+def bilstm(
+    x: Float[Array, "batch frames features"],
+    mask: Bool[Array, "batch frames"] | None,
+    forward: Weights,
+    backward: Weights,
+) -> Float[Array, "batch frames both_units"]:
+    """:func:`lstm` in both directions: forward states first on the last axis, then backward ones."""
+    x, *weights = _same_dtype(x, *forward, *backward)
+    inputs, valid = _time_major(x, mask)
+    return _directions(inputs, valid, (Weights(*weights[:3]), Weights(*weights[3:]))).swapaxes(0, 1)
+
+
+def _weights_of(layer: LSTM) -> Weights:
+    return Weights(layer.kernel[...], layer.recurrent_kernel[...], layer.bias[...])
+
+
+def _directions(x: jax.Array, valid: jax.Array, weights: tuple[Weights, ...]) -> jax.Array:
+    """One direction or both side by side, time-major, by what is fastest on the platform."""
+    if platform() == "cpu":
+        return jnp.concatenate([_scan_jit(k == 1, x, valid, *one) for k, one in enumerate(weights)], axis=-1)
+    # A frame's kernels are too small to fill an accelerator: both directions at once take hardly longer than one of them.
+    both = jnp.stack([x, x[::-1]][: len(weights)]), jnp.stack([valid, valid[::-1]][: len(weights)])
+    stacked = jax.tree.map(lambda *of_each: jnp.stack(of_each), *weights)
+    found = jax.vmap(partial(_scan_jit, False))(*both, *stacked)
+    return jnp.concatenate([states[:: 1 - 2 * k] for k, states in enumerate(found)], axis=-1)
 
 
 def _same_dtype(*arrays: jax.Array) -> tuple[jax.Array, ...]:
@@ -169,22 +208,28 @@ def _rnn(x, valid, kernel, recurrent_kernel, bias):
 
 # The gradient is written out because XLA's own accumulates dW and dU frame by frame inside the loop. Here the loop yields
 # only dz, and three large products follow it: a quarter less time for a training step on a CPU. Products of the input are
-# inside the forward loop, not before it, because one product with [W; U] is faster there than two.
+# inside the forward loop on a CPU, where one product with [W; U] is faster than two; elsewhere one large product comes first.
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _scan(reverse, x, valid, kernel, recurrent_kernel, bias):
     return _scan_forward(reverse, x, valid, kernel, recurrent_kernel, bias)[0]
 
 
 def _scan_forward(reverse, x, valid, kernel, recurrent_kernel, bias):
     """States of all frames, and what the gradient needs."""
+    inside = platform() == "cpu"  # the products of the input
     weights = jnp.concatenate([kernel, recurrent_kernel])
+    walked = x if inside else x @ kernel + bias[None, None]
 
     def step(carry, inputs):
         h, c = carry
         x_t, valid_t = inputs
-        z = jnp.concatenate([x_t, h], axis=-1) @ weights + bias[None]
+        z = (
+            jnp.concatenate([x_t, h], axis=-1) @ weights + bias[None]
+            if inside
+            else x_t + h @ recurrent_kernel
+        )
         i, f, g, o = jnp.split(z, 4, axis=-1)
         i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
         c = (f * c + i * g) * valid_t
@@ -192,7 +237,7 @@ def _scan_forward(reverse, x, valid, kernel, recurrent_kernel, bias):
         return (h, c), (h, c, i, f, g, o)
 
     zeros = jnp.zeros((x.shape[1], recurrent_kernel.shape[0]), x.dtype)
-    _, trace = jax.lax.scan(step, (zeros, zeros), (x, valid), reverse=reverse)
+    _, trace = jax.lax.scan(step, (zeros, zeros), (walked, valid), reverse=reverse)
     return trace[0], (x, valid, kernel, recurrent_kernel, trace)
 
 

@@ -9,6 +9,7 @@ from jax.test_util import check_grads
 
 from mer_jax import checks
 from mer_jax.models import LSTM, BiLSTM, SimpleRNN
+from mer_jax.models import lstm as lstm_module
 from mer_jax.models.lstm import lstm
 
 
@@ -187,3 +188,23 @@ def test_half_precision_input_is_computed_in_the_weights_type(rng, make):
 def test_sizes_are_checked(make, name, sizes):
     with pytest.raises(checks.ArgumentError, match=name):
         make(*sizes, rngs=nnx.Rngs(0))
+
+
+def test_an_accelerator_walks_both_directions_in_one_scan(rng, monkeypatch):
+    layer = BiLSTM(3, 7, rngs=nnx.Rngs(0))
+    x = jnp.asarray(rng.normal(size=(4, 5, 3)), jnp.float32)
+    mask = jnp.arange(5)[None, :] < jnp.array([5, 3, 1, 0])[:, None]
+    graph, state = nnx.split(layer)
+
+    def value_and_gradients():
+        def loss(state, x):
+            y = nnx.merge(graph, state)(x, mask)
+            return jnp.square(y).sum(), y
+
+        return jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)(state, x)
+
+    expected = value_and_gradients()
+    monkeypatch.setattr(lstm_module, "platform", lambda: "gpu")
+    jax.clear_caches()
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-6), value_and_gradients(), expected)
+    jax.clear_caches()
