@@ -65,19 +65,20 @@ def fixed_part(model: EmotionModel) -> Callable[[Any, Any], jax.Array]:
         return lambda waveforms, lengths: compute(state, waveforms, lengths)
     base_graph, base_state = nnx.split(model.network.base)
     convolve = _base_function(base_graph)
+    kernels = model.network.base.transformed_kernels()
 
     def of_picture(waveforms: Any, lengths: Any) -> jax.Array:
         # A convolution keeps all cores busy by itself, from one device.
         pictures = jax.device_put(compute(state, waveforms, lengths), jax.local_devices()[0])
-        return convolve(base_state, pictures)
+        return convolve(base_state, kernels, pictures)
 
     return of_picture
 
 
 @lru_cache(maxsize=4)
-def _base_function(graph: Any) -> Callable[[Any, jax.Array], jax.Array]:
+def _base_function(graph: Any) -> Callable[[Any, Any, jax.Array], jax.Array]:
     """The compiled base; pictures of every feature share it, where one program with the front-end would be one for each."""
-    return jax.jit(lambda state, images: nnx.merge(graph, state).features(images))
+    return jax.jit(lambda state, kernels, images: nnx.merge(graph, state).features(images, kernels=kernels))
 
 
 class _Nothing(nnx.Module):

@@ -10,6 +10,7 @@ import pytest
 from flax import nnx
 
 from mer_jax import checks
+from mer_jax.models import vgg19
 from mer_jax.models.vgg19 import BLOCKS, LAYER_NAMES, VGG19, VGG19Base, VGG19Config, parameter_counts
 from mer_jax.training import step as training_step
 
@@ -169,3 +170,25 @@ def test_bfloat16_is_near_float32(base, images):
 def test_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(checks.ConfigError, match=message):
         VGG19Config(**settings)
+
+
+@pytest.mark.slow
+def test_winograd_gives_the_features_of_direct_convolutions(monkeypatch):
+    model = VGG19(num_classes=2, config=VGG19Config(image_size=64), rngs=nnx.Rngs(0))
+    images = jax.random.uniform(jax.random.key(0), (20, 64, 64, 3)) * 255
+    kernels = model.base.transformed_kernels()
+    assert [kernel is not None for kernel in kernels] == [False] * 4 + [True] * 12
+    graph, state = nnx.split(model.base)
+    found = [
+        jax.jit(lambda state, kernels: nnx.merge(graph, state).features(images, kernels=kernels))(
+            state, given
+        )
+        for given in (kernels, None)
+    ]
+    with monkeypatch.context() as patch:
+        patch.setattr(vgg19, "_suits_winograd", lambda *_: False)
+        assert model.base.transformed_kernels() == [None] * 16
+        expected = jax.jit(lambda state: nnx.merge(graph, state).features(images))(state)
+    for one in found:
+        assert float(jnp.linalg.norm(one - expected) / jnp.linalg.norm(expected)) < 1e-5
+        assert not np.array_equal(one, expected)  # another way was taken
