@@ -50,7 +50,7 @@ _TITLE = (
 
 
 def _commands(argv: Sequence[str]) -> dict[str, Callable[..., int | None]]:
-    """The commands by name; ``train``, ``study`` and ``ablate`` need a configuration, whose modules import JAX."""
+    """The commands by name; some need a configuration, whose modules import JAX: those are made if they are asked for."""
     commands: dict[str, Callable[..., int | None]] = {
         "audit": audit,
         "compare": compare,
@@ -62,13 +62,16 @@ def _commands(argv: Sequence[str]) -> dict[str, Callable[..., int | None]]:
         "predict": predict,
         "weights": weights,
     }
-    known = argv and argv[0] in commands
-    if argv[:1] == ["train"] or not (known or argv[:1] in (["study"], ["ablate"])):
-        commands["train"] = _train_command(argv)
-    if argv[:1] == ["study"] or not (known or argv[:1] in (["train"], ["ablate"])):
-        commands["study"] = _study_command()
-    if argv[:1] == ["ablate"] or not (known or argv[:1] in (["train"], ["study"])):
-        commands["ablate"] = _ablate_command()
+    configured: dict[str, Callable[[], Callable[..., None]]] = {
+        "train": lambda: _train_command(argv),
+        "study": _study_command,
+        "ablate": _ablate_command,
+        "sweep": lambda: _sweep_command(argv),
+    }
+    asked = argv[0] if argv else ""
+    for name, make in configured.items():
+        if asked == name or asked not in {*commands, *configured}:
+            commands[name] = make()
     return dict(sorted(commands.items()))
 
 
@@ -425,6 +428,40 @@ def _ablate_command() -> Callable[..., None]:
         ablation.run(settings)
 
     return ablate
+
+
+def _sweep_command(argv: Sequence[str]) -> Callable[..., None]:
+    """The ``sweep`` function; a configuration file's values are its defaults, as for ``train``."""
+    from mer_jax import config
+    from mer_jax.sweep.config import SweepConfig
+
+    path = _value_of(argv, "--config")
+    default = SweepConfig.around(config.load_python(path)) if path else SweepConfig()
+
+    def sweep(
+        settings: Annotated[SweepConfig, tyro.conf.arg(name="")] = default,
+        *,
+        config: Path | None = None,
+    ) -> None:
+        """Search learning rate, weight decay and dropout by successive halving; train and score the winner.
+
+        Example: mer-jax sweep --data my_music/ --network dense --frontend.name time_frequency --candidates 32 --out runs/sweep
+
+        All candidates are trained for --min-epochs, the better one in --eta of them for eta times as many, and so on; the best
+        on the validation part is the winner, and it alone is scored on the test part. Features must be such as are computed
+        once. A sweep that was interrupted goes on after its last finished rung when the same command is given again.
+
+        Args:
+            settings: the sweep.
+            config: Python file that defines config = ExperimentConfig(...); the flags given here override it.
+        """
+        from mer_jax import sweep as mj_sweep
+
+        del config  # its values are the defaults of ``settings``
+        _start_jax()
+        mj_sweep.run(settings)
+
+    return sweep
 
 
 def _start_jax() -> None:

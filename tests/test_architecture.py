@@ -21,7 +21,7 @@ LAYERS = [
     {"config"},
     {"evaluation"},
     {"experiment"},
-    {"predict", "export", "benchmark", "extract", "study", "ablation"},
+    {"predict", "export", "benchmark", "extract", "study", "ablation", "sweep"},
     {"demo"},
     {"cli", "__main__"},
 ]

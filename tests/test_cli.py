@@ -196,6 +196,7 @@ def test_a_wrong_flag_names_the_nearest_and_ends_with_2():
         "predict",
         "prepare",
         "study",
+        "sweep",
         "train",
         "weights",
     ],

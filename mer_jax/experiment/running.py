@@ -28,6 +28,7 @@ from mer_jax.experiment import (
 from mer_jax.experiment.caching import FeatureArray
 from mer_jax.frontends.image import Image
 from mer_jax.models import EmotionModel
+from mer_jax.models.vgg19 import VGG19Base
 from mer_jax.training.task import Classification, Joint, SequenceRegression, Task
 
 Kept = dict[int | None, FeatureArray]
@@ -95,18 +96,11 @@ def prepare(
     """Claim the folder, load the data, build the model, compute features: all before the first step of :func:`run`."""
     started = time.perf_counter()
     out = Path(settings.out)
-    catalog = data.load(settings.data, sr=settings.sr)
-    catalog = targets.with_targets(catalog, settings.task, settings.data)
-    split = splits.split_of(
-        catalog, settings.split, fold=settings.fold, folds=settings.folds, seed=settings.seed
-    )
+    catalog, split, task = data_of(settings)
     left_out = 0
     if settings.task == "dynamic":
-        split = targets.rated_parts(catalog, split)
         left_out = len(catalog) - len(targets.rated_rows(catalog, np.arange(len(catalog))))
-    task = targets.task_of(settings, catalog, split.train)
-    num_outputs = len(targets.output_names(catalog, settings.task))
-    model = building.build_model(settings, num_outputs, rate_hz=targets.rate_of(task))
+    model = model_of(settings, catalog, task)
     folder.claim(out, settings, resume=resume)
     why_not = why_not_cached(settings, catalog, model)
     known = facts.of_run(settings, catalog, split, model, task)
@@ -118,11 +112,45 @@ def prepare(
         print(f"{left_out} of {len(catalog)} clips have no ratings over time in their audio and are left out")
     if progress and why_not:
         print(f"features are computed in every epoch: {why_not}")
-    trained, loaders = inputs_of(settings, catalog, split, model, cached=not why_not, kept=kept)
+    trained, loaders = started_inputs(settings, catalog, split, model, cached=not why_not, kept=kept)
+    return Prepared(settings, catalog, split, task, trained, loaders, known, resume, started)
+
+
+def data_of(settings: ExperimentConfig) -> tuple[Catalog, splits.Split, Task]:
+    """The data of a configuration, its parts, and what is asked of them."""
+    catalog = data.load(settings.data, sr=settings.sr)
+    catalog = targets.with_targets(catalog, settings.task, settings.data)
+    split = splits.split_of(
+        catalog, settings.split, fold=settings.fold, folds=settings.folds, seed=settings.seed
+    )
+    if settings.task == "dynamic":
+        split = targets.rated_parts(catalog, split)
+    return catalog, split, targets.task_of(settings, catalog, split.train)
+
+
+def model_of(
+    settings: ExperimentConfig, catalog: Catalog, task: Task, *, base: VGG19Base | None = None
+) -> EmotionModel:
+    """The whole model of a configuration, not trained; ``base`` as in :func:`.building.build_model`."""
+    num_outputs = len(targets.output_names(catalog, settings.task))
+    return building.build_model(settings, num_outputs, base=base, rate_hz=targets.rate_of(task))
+
+
+def started_inputs(
+    settings: ExperimentConfig,
+    catalog: Catalog,
+    split: splits.Split,
+    model: EmotionModel,
+    *,
+    cached: bool,
+    kept: Kept | None = None,
+) -> tuple[EmotionModel, dict[str, Any]]:
+    """:func:`inputs_of`, with the weights of ``settings.start_from`` where it names a run."""
+    trained, loaders = inputs_of(settings, catalog, split, model, cached=cached, kept=kept)
     if settings.start_from is not None:
         names = targets.output_names(catalog, settings.task)
-        starting.start_from(settings.start_from, trained, names, cached=not why_not)
-    return Prepared(settings, catalog, split, task, trained, loaders, known, resume, started)
+        starting.start_from(settings.start_from, trained, names, cached=cached)
+    return trained, loaders
 
 
 def train(prepared: Prepared, *, progress: bool = False) -> Path:

@@ -31,12 +31,17 @@ def why_one_by_one(settings: ExperimentConfig, *, runs: int, cached: bool) -> st
     """
     if runs < 2:
         return "there is one run"
+    if settings.network not in ("dense", "recurrent"):
+        return f"a {settings.network} network keeps all cores busy by itself"
+    return why_batch_by_batch(settings, cached=cached)
+
+
+def why_batch_by_batch(settings: ExperimentConfig, *, cached: bool) -> str:
+    """Why an epoch of this configuration cannot be one program (:mod:`mer_jax.training.epoch`); "" if it can."""
     if not cached:
         return "features are computed in every epoch"
     if settings.task not in ("classes", "targets", "valence_arousal", "joint", "tags"):
         return f"the task {settings.task!r} is trained batch by batch"
-    if settings.network not in ("dense", "recurrent"):
-        return f"a {settings.network} network keeps all cores busy by itself"
     if settings.training.checkpoint_every_steps:
         return "training.checkpoint_every_steps asks for checkpoints within epochs"
     if settings.training.tensorboard:

@@ -129,7 +129,6 @@ class DenseNet(DenseStack):
             dropout=config.dropout,
             rngs=rngs,
         )
-        self.config = config
 
     def __call__(
         self,

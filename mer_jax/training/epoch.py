@@ -2,7 +2,8 @@
 
 The clips' features lie on the device and batches are gathered there by row, so the host neither makes nor hands over a batch.
 What differs between the folds, seeds and hyper-parameters of one network is an argument of the program, not a part of it: rows,
-learning rates, weight decays, label smoothing, class weights, the standardisation of targets. So one program serves them all.
+learning rates, weight decays, dropout rates, label smoothing, class weights, the standardisation of targets. So one program
+serves them all.
 """
 
 import copy
@@ -17,7 +18,7 @@ import numpy as np
 
 from mer_jax import checks
 from mer_jax._shapes import Array
-from mer_jax.training import optimizer
+from mer_jax.training import dropout, optimizer
 from mer_jax.training import step as training_step
 from mer_jax.training.augmentation import AugmentationConfig
 from mer_jax.training.step import TrainState
@@ -56,11 +57,13 @@ class Numbers(NamedTuple):
     Attributes:
         weight_decay: of the network.
         frontend_weight_decay: of a front-end.
+        dropout_keep: see :func:`.dropout.as_numbers`.
         task: see :func:`numbers_of_task`.
     """
 
     weight_decay: Any
     frontend_weight_decay: Any
+    dropout_keep: Any
     task: dict[str, Any]
 
 
@@ -103,7 +106,7 @@ def compiled(
     The state's memory is taken over; its sums start again from zero.
 
     Args:
-        graph: of the model (:func:`.step.split`).
+        graph: of the model, without its dropout rates (:func:`.dropout.as_numbers`).
         task: without its numbers (:func:`numbers_of_task`).
         clip_norm: of :class:`~mer_jax.training.optimizer.OptimizerConfig`.
         augmentation: how training clips are altered.
@@ -124,7 +127,13 @@ def compiled(
                 numbers.frontend_weight_decay,
                 clip_norm=clip_norm,
             )
-            step = training_step.make_step(graph, transform, task=one_task, augmentation=augmentation)
+            step = training_step.make_step(
+                graph,
+                transform,
+                task=one_task,
+                augmentation=augmentation,
+                prepare=lambda model: dropout.give(model, numbers.dropout_keep),
+            )
             return step(state, clips.batch(plan.rows[i], plan.weight[i]))
 
         state = jax.lax.fori_loop(plan.begin, plan.end, take, state)

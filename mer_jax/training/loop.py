@@ -33,6 +33,11 @@ ScoreFunction = Callable[[np.ndarray, np.ndarray], Mapping[str, Any]]
 Watch = Callable[[Any], Mapping[str, float]]
 
 
+def smaller_is_better(monitor: str) -> bool:
+    """Whether less of this score is better."""
+    return monitor in _SMALLER_IS_BETTER
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """How long, in what portions, and when to stop."""
@@ -331,7 +336,7 @@ class Fit:
         now, before = record["validation"][name], self.epochs[self.best_epoch - 1]["validation"][name]
         if now is None or before is None:
             return before is None and now is not None
-        return now < before if name in _SMALLER_IS_BETTER else now > before
+        return now < before if smaller_is_better(name) else now > before
 
     def _out_of_patience(self) -> bool:
         return bool(self.epochs) and len(self.epochs) - self.best_epoch >= self.training.patience

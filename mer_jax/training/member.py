@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from mer_jax.training import checkpoint, epoch, loop, optimizer
+from mer_jax.training import checkpoint, dropout, epoch, loop, optimizer
 from mer_jax.training import step as training_step
 from mer_jax.training.augmentation import AugmentationConfig
 from mer_jax.training.progress import Progress
@@ -103,9 +103,10 @@ class Member(loop.Fit):
         )
         config = recruit.optimizer_config
         general, numbers = epoch.numbers_of_task(task)
-        self.program = (self.graph, general, config.clip_norm, augmentation)
+        graph, keep = dropout.as_numbers(self.graph, self.state)
+        self.program = (graph, general, config.clip_norm, augmentation)
         self.numbers = epoch.Numbers(
-            np.float32(config.weight_decay), np.float32(config.frontend_weight_decay), numbers
+            np.float32(config.weight_decay), np.float32(config.frontend_weight_decay), keep, numbers
         )
         steps = np.arange(self.total_steps)
         frontend_schedule = optimizer.frontend_learning_rate(config, self.total_steps)

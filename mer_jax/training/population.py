@@ -15,7 +15,7 @@ How members are put on devices is decided here, in :func:`block_size`:
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -25,12 +25,14 @@ import numpy as np
 
 from mer_jax import checks
 from mer_jax.training import epoch
+from mer_jax.training.candidate import Candidate
 from mer_jax.training.loop import FitResult
 from mer_jax.training.member import Member, Recruit
 
 # Members of one program on an accelerator, at most.
 _ACCELERATOR_BLOCK = 100
 
+M = TypeVar("M", bound=Member)
 T = TypeVar("T")
 
 
@@ -53,22 +55,80 @@ def fit_population(
 
     Args:
         recruits: what to train; taken one by one as there is room, so that a generator may build models late. They share one
-            array of features. Their programs may differ (dropout rate, widths); only those whose programs are equal share one.
+            array of features. Their programs may differ (widths, augmentation); only those whose programs are equal share one.
         block: members of one program; None chooses by :func:`block_size`.
 
     Raises:
         mer_jax.checks.InputError: what :func:`mer_jax.training.fit` raises, of the first member where it happens.
     """
+    yield from _train_all(
+        recruits, Member, lambda member: (member.recruit, member.finish()), block=block, devices=None
+    )
+
+
+def advance(
+    candidates: Iterable[Candidate],
+    epochs: int,
+    *,
+    block: int | None = None,
+    devices: Sequence[jax.Device] | None = None,
+) -> Iterator[Candidate]:
+    """Train all up to an epoch, in memory, and yield each as soon as it is there (or has no more epochs, or failed).
+
+    Args:
+        candidates: what to train, as in :func:`fit_population`; those that were paused go on from where they are, on whichever
+            device has room.
+        epochs: pause after this one.
+        block: as in :func:`fit_population`.
+        devices: to train on; all local ones unless given.
+
+    Raises:
+        mer_jax.checks.InputError: what :func:`mer_jax.training.fit` raises, but for a loss that is no number
+            (:attr:`.candidate.Candidate.failed`).
+    """
+    checks.positive_int("epochs", epochs)
+
+    def until(candidate: Candidate) -> Candidate:
+        candidate.until = epochs
+        return candidate
+
+    yield from _train_all(candidates, until, lambda candidate: candidate, block=block, devices=devices)
+
+
+def _train_all(
+    given: Iterable[Any],
+    make: Callable[[Any], M],
+    finish: Callable[[M], T],
+    *,
+    block: int | None,
+    devices: Sequence[jax.Device] | None,
+) -> Iterator[T]:
+    """Make members of what is given, in the threads that train them, and yield what ``finish`` makes of each at its end."""
     if block is not None:
         checks.positive_int("block", block)
-    devices = jax.local_devices()
+    devices = jax.local_devices() if devices is None else devices
     size = block_size(devices[0].platform) if block is None else block
-    source = _Source(recruits, size)
+    source = _Source(given, size)
     finished: queue.Queue[Any] = queue.Queue()
     stop = threading.Event()
+
+    def work(device: jax.Device) -> None:
+        """Train blocks on one device until there are no more; None at the end, and what was raised before it."""
+        try:
+            with jax.default_device(device):
+                clips: epoch.Clips | None = None
+                while not stop.is_set() and (some := source.next_block()):
+                    clips = _clips(some[0], device) if clips is None else clips
+                    for same in _by_program(list(map(make, some))):
+                        _train(same, clips, device, lambda member: finished.put(finish(member)), stop)
+        # Whatever it is, the caller's thread raises it.
+        except BaseException as error:
+            finished.put(error)
+        finally:
+            finished.put(None)
+
     workers = [
-        threading.Thread(target=_work, args=(device, source, finished, stop), name=f"population-{device.id}")
-        for device in devices
+        threading.Thread(target=work, args=(device,), name=f"population-{device.id}") for device in devices
     ]
     for worker in workers:
         worker.start()
@@ -89,20 +149,20 @@ def fit_population(
 
 
 class _Source:
-    """Hands out blocks of recruits, to one thread at a time."""
+    """Hands out blocks of recruits, or of members, to one thread at a time."""
 
-    def __init__(self, recruits: Iterable[Recruit], size: int) -> None:
-        self._recruits = iter(recruits)
+    def __init__(self, given: Iterable[Any], size: int) -> None:
+        self._given = iter(given)
         self._size = size
         self._lock = threading.Lock()
         self._array: Any = None
 
-    def next_block(self) -> list[Recruit]:
+    def next_block(self) -> list[Any]:
         """At most ``size`` of them; none when all are handed out."""
         with self._lock:
-            found = list(islice(self._recruits, self._size))
-            for recruit in found:
-                arrays = [recruit.train_loader.array, recruit.validation_loader.array]
+            found = list(islice(self._given, self._size))
+            for one in found:
+                arrays = [one.train_loader.array, one.validation_loader.array]
                 self._array = arrays[0] if self._array is None else self._array
                 if any(array is not self._array for array in arrays):
                     raise checks.ArgumentError(
@@ -111,33 +171,16 @@ class _Source:
             return found
 
 
-def _work(device: jax.Device, source: _Source, finished: queue.Queue[Any], stop: threading.Event) -> None:
-    """Train blocks on one device until there are no more; None at the end, and what was raised before it."""
-    try:
-        with jax.default_device(device):
-            clips: epoch.Clips | None = None
-            while not stop.is_set() and (recruits := source.next_block()):
-                clips = _clips(recruits[0], device) if clips is None else clips
-                members = [Member(recruit) for recruit in recruits]
-                for same in _by_program(members):
-                    _train(same, clips, finished, stop)
-    # Whatever it is, the caller's thread raises it.
-    except BaseException as error:
-        finished.put(error)
-    finally:
-        finished.put(None)
-
-
-def _clips(recruit: Recruit, device: jax.Device) -> epoch.Clips:
-    loader = recruit.train_loader
+def _clips(given: Recruit | Member, device: jax.Device) -> epoch.Clips:
+    loader = given.train_loader
     rows = np.arange(len(loader.catalog))
     columns = loader.columns(rows, np.ones(len(rows), bool))
     arrays = epoch.Clips(loader.array.values, loader.array.lengths, columns["label"], columns["target"])
     return jax.device_put(arrays, device)
 
 
-def _by_program(members: Sequence[Member]) -> list[list[Member]]:
-    groups: dict[Any, list[Member]] = {}
+def _by_program(members: Sequence[M]) -> list[list[M]]:
+    groups: dict[Any, list[M]] = {}
     for member in members:
         sizes = (member.train_loader.batch_size, member.validation_loader.batch_size)
         groups.setdefault((*member.program, sizes), []).append(member)
@@ -145,7 +188,11 @@ def _by_program(members: Sequence[Member]) -> list[list[Member]]:
 
 
 def _train(
-    members: list[Member], clips: epoch.Clips, finished: queue.Queue[Any], stop: threading.Event
+    members: list[M],
+    clips: epoch.Clips,
+    device: jax.Device,
+    finish: Callable[[M], None],
+    stop: threading.Event,
 ) -> None:
     """Train members of one program to the end of the last of them."""
     try:
@@ -157,7 +204,8 @@ def _train(
         steps = _up(max(member.steps_per_epoch for member in members))
         batches = _up(max(len(member.validation_rows) for member in members))
         numbers = _stack([member.numbers for member in members])
-        state = _stack([member.state for member in members])
+        # One that was paused may have been trained on another device.
+        state = _stack(jax.device_put([member.state for member in members], device))
         training = list(members)
         while training and not stop.is_set():
             going = [member.training_goes_on for member in members]
@@ -171,7 +219,7 @@ def _train(
                     of_member = {name: value[k] for name, value in sums.items()} if together else sums
                     member.after_epoch(own, of_member, predicted[k] if together else predicted)
                 if member in training and not member.training_goes_on:
-                    finished.put((member.recruit, member.finish()))
+                    finish(member)
                     training.remove(member)
     finally:
         for member in members:

@@ -81,6 +81,7 @@ def make_step(
     *,
     task: Task = Classification(),
     augmentation: AugmentationConfig | None = None,
+    prepare: Callable[[nnx.Module], None] | None = None,
 ) -> Callable[[TrainState, Batch], TrainState]:
     """A function (state, batch) -> state. Not compiled yet: the caller jits it, or vmaps it over a model axis first.
 
@@ -90,10 +91,13 @@ def make_step(
         optimizer: how weights move.
         task: what the model is asked for.
         augmentation: how training clips are altered; None trains on them as they are.
+        prepare: called with the model before it is, in each step: where the graph leaves something open.
     """
 
     def objective(params: Any, state: TrainState, batch: Batch, key: jax.Array) -> tuple[jax.Array, Any]:
         model = nnx.merge(graph, params, state.model_state)
+        if prepare is not None:
+            prepare(model)
         if augmentation is None:
             logits = model(batch["waveform"], batch["length"], deterministic=False, rngs=key)
             targets = task.targets(batch, logits.shape[-1])

@@ -82,6 +82,7 @@ def make_recruit(kind, array, k, *, catalog=None, task=None, dropout=0.3, **opti
             conv_filters=4,
             lstm_units=4,
             dense_units=4,
+            dropout=dropout,
             rngs=rngs,
         )
         model = EmotionModel(frontend, Normalizer(3), network)
@@ -170,15 +171,29 @@ HYPER = [
     {"optimizer_config": OptimizerConfig(learning_rate=2e-2, schedule="constant", warmup_fraction=0.0)},
     {"task": Classification(0.2)},
     {"dropout": 0.6},
+    {"dropout": 0.1},
 ]
 
 
 def test_members_may_differ_in_hyper_parameters():
     array = make_features("dense")
     made = [make_recruit("dense", array, k, **options) for k, options in enumerate(HYPER)]
-    for recruit, result in fit_population(made, block=4):
+    assert len({member.Member(recruit).program for recruit in made}) == 1
+    for recruit, result in fit_population(made, block=len(made)):
         solo = make_recruit("dense", array, recruit.tag, **HYPER[recruit.tag])
         assert_same(result, alone(solo), recruit, solo)
+
+
+@pytest.mark.parametrize("kind", ["dense", "recurrent"])
+def test_no_dropout_draws_nothing(kind):
+    array = make_features(kind)
+    made = [make_recruit(kind, array, k, dropout=rate) for k, rate in enumerate((0.0, 0.3))]
+    other = member.Member(make_recruit(kind, array, 2, dropout=0.5))
+    assert other.program == member.Member(made[1]).program
+    np.testing.assert_array_equal(other.numbers.dropout_keep, np.float32([0.5]))
+    without, some = map(member.Member, made)
+    assert without.numbers.dropout_keep.size == 0
+    assert without.program != some.program
 
 
 TASKS = [
