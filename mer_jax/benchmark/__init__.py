@@ -1,8 +1,8 @@
 """Measured speed: ours against the libraries people use, side by side in one run.
 
-``python -m mer_jax.benchmark SUITE`` measures, ``table`` prints a result file as Markdown, ``compare`` sets two files of one
-machine against each other. Needs only jax, flax, optax and numpy; peers are imported where they are measured, and one that is
-not installed is left out by name.
+``python -m mer_jax.benchmark SUITE`` measures, ``all`` measures every suite, ``table`` prints a result file as Markdown,
+``plot`` draws it, ``compare`` sets two files of one machine against each other. Needs only jax, flax, optax and numpy, and
+matplotlib for a picture; peers are imported where they are measured, and one that is not installed is left out by name.
 
 A suite is a module with ``SUMMARY``, ``add_arguments(parser)`` and ``run(args, on_row) -> Report``; it is entered in
 :data:`SUITES`.
@@ -14,6 +14,7 @@ SUITES: dict[str, str] = {
     "models": "mer_jax.benchmark.models",
     "whole-job": "mer_jax.benchmark.whole_job",
     "population": "mer_jax.benchmark.population",
+    "scaling": "mer_jax.benchmark.scaling",
 }
 
 __all__ = ["SUITES"]

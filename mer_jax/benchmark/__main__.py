@@ -2,13 +2,15 @@
 
 import argparse
 import importlib
+import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import jax
 
-from mer_jax.benchmark import SUITES, results, table
+from mer_jax.benchmark import SUITES, plot, results, table
 from mer_jax.benchmark.results import Report, milliseconds
 from mer_jax.checks import DataError, InputError
 from mer_jax.signal.devices import use_all_cores
@@ -16,7 +18,9 @@ from mer_jax.signal.devices import use_all_cores
 _EXAMPLES = """examples:
   python -m mer_jax.benchmark frontends --quick
   python -m mer_jax.benchmark frontends --batch 32 --clip-s 30 --transforms stft mel --json frontends.json
+  python -m mer_jax.benchmark all --out results/
   python -m mer_jax.benchmark table frontends.json
+  python -m mer_jax.benchmark plot frontends.json models.json --out speed.png
   python -m mer_jax.benchmark compare before.json after.json
 """
 
@@ -32,6 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(table.markdown(results.merge(args.files)), end="")
     elif args.command == "compare":
         print(results.compare(args.before, args.after), end="")
+    elif args.command == "plot":
+        plot.write(results.merge(args.files), args.out)
+    elif args.command == "all":
+        return _run_all(args)
     else:
         _run_suite(args)
     return 0
@@ -55,12 +63,50 @@ def _parser() -> argparse.ArgumentParser:
             "--json", type=Path, metavar="FILE", help="write the figures here, after each case"
         )
         suite.add_arguments(command)
+    every = commands.add_parser(
+        "all", help="every suite, quickly, into a folder, with a picture (20 minutes)"
+    )
+    every.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="gets SUITE.json and speed.png"
+    )
+    every.add_argument(
+        "--full", action="store_true", help="as many rounds and sizes as each suite has by itself (hours)"
+    )
+    every.add_argument("--suites", nargs="+", choices=SUITES, help="which; default: all")
+    drawn = commands.add_parser("plot", help="draw result files of one machine")
+    drawn.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    drawn.add_argument("--out", type=Path, required=True, metavar="PNG")
     show = commands.add_parser("table", help="print result files of one machine as Markdown")
     show.add_argument("files", nargs="+", type=Path, metavar="FILE")
     pair = commands.add_parser("compare", help="set two result files of one machine against each other")
     pair.add_argument("before", type=Path)
     pair.add_argument("after", type=Path)
     return parser
+
+
+def _run_all(args: argparse.Namespace) -> int:
+    """Each suite in a process of its own (devices and libraries are settled once a process); 1 if one of them failed."""
+    args.out.mkdir(parents=True, exist_ok=True)
+    done, failed = [], []
+    for suite in args.suites or SUITES:
+        path = args.out / f"{suite}.json"
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "mer_jax.benchmark", suite, "--json", str(path)]
+        status = subprocess.run(
+            command + ([] if args.full else ["--quick"]), stdout=subprocess.DEVNULL
+        ).returncode
+        print(f"{suite}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
+        if status:
+            failed.append(suite)
+        elif path.is_file():
+            done.append(path)
+    if done:
+        merged = results.merge(done)
+        print(table.markdown(merged), end="")
+        plot.write(merged, args.out / "speed.png")
+    if failed:
+        print(f"mer-jax benchmark: {', '.join(failed)} failed", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _run_suite(args: argparse.Namespace) -> None:

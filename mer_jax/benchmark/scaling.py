@@ -1,0 +1,83 @@
+"""Suite ``scaling``: how the time of a step grows with the batch, on one device and on all.
+
+A row is one batch size. Ours divides the batch over all local devices (a CPU's cores, or several GPUs); the peer ``one_device``
+is the same function compiled for a single one. Front-ends on clips of 5 s; their throughput is ``audio_s_per_s``.
+"""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from mer_jax.benchmark.engine import Contender, Plan, measure
+from mer_jax.benchmark.results import Report
+from mer_jax.benchmark.signals import render_batch
+from mer_jax.benchmark.transforms import SR, TRANSFORMS, ours
+from mer_jax.machine import load_average
+
+SUMMARY = "scaling: front-ends by batch size, on all devices against one"
+
+CLIP_S = 5.0
+CASES = ("mel", "numerical_set")
+BATCHES = (1, 2, 4, 8, 16, 32, 64)
+"""On a CPU; sixteen times these on an accelerator."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the suite."""
+    parser.add_argument("--cases", nargs="+", choices=sorted(CASES), help="which rows; default: all")
+    parser.add_argument(
+        "--batch", nargs="+", type=int, metavar="N", help="batch sizes; default: 1 to 64 (CPU)"
+    )
+
+
+def run(args: argparse.Namespace, on_row: Callable[[Report], None]) -> Report:
+    """Measure the chosen cases at every batch size."""
+    factor = 1 if jax.default_backend() == "cpu" else 16
+    batches = args.batch or [factor * size for size in (BATCHES[::3] if args.quick else BATCHES)]
+    plan = Plan(rounds=5 if args.quick else 15, budget_s=2.0 if args.quick else 8.0)
+    condition: dict[str, Any] = {
+        "suite": "scaling",
+        "options": {"quick": args.quick, "cases": args.cases, "batch": batches},
+        "devices": len(jax.local_devices()),
+        "load_average_before": load_average(),
+    }
+    report = Report(conditions=[condition])
+    for name in args.cases or CASES:
+        for batch in batches:
+            report.rows.append(_row(name, batch, plan))
+            on_row(report)
+    condition["load_average_after"] = load_average()
+    return report
+
+
+def _row(name: str, batch: int, plan: Plan) -> dict[str, Any]:
+    clips = render_batch(batch, round(CLIP_S * SR), sr=SR)
+    measured = measure([ours(name, clips), _on_one_device(name, clips)], plan)
+    divided = measured.timings["ours"]
+    one = measured.timings.get("one_device")
+    return {
+        "suite": "scaling",
+        "name": f"{name}, {batch} x {CLIP_S:g} s",
+        "ours_s": divided.median_s,
+        "peers": {"one_device": one.median_s} if one else {},
+        "best_peer": "one_device" if one else None,
+        "speedup": one.median_s / divided.median_s if one else None,
+        "compile_s": divided.compile_s,
+        "peak_mib": None,
+        "note": "; ".join(f"{peer} failed: {why}" for peer, why in measured.failed.items()),
+        "quartiles_s": {key: timing.quartiles_s for key, timing in measured.timings.items()},
+        "audio_s_per_s": batch * CLIP_S / divided.median_s,
+        "batch": batch,
+    }
+
+
+def _on_one_device(name: str, clips: np.ndarray) -> Contender:
+    function = TRANSFORMS[name].ours
+    compute = jax.jit(lambda y: function(y))
+    y = jax.device_put(clips, jax.local_devices()[0])
+    return Contender(
+        "one_device", lambda: jax.block_until_ready(compute(y)), lambda found: np.asarray(found[0])
+    )
