@@ -227,8 +227,8 @@ def evaluate(
             goes on where it stopped. NAME=DATA calls one by another name.
         quadrants: with leave_one_out: classes are the quadrants of valence and arousal.
         within: with leave_one_out: also train and test within each data set, on one fold.
-        population: with folds, "auto" trains several at once where that is quicker (small networks on features computed
-            before), "off" one after the other.
+        population: with folds, "auto" trains several at once where that is quicker (dense and recurrent networks), "off" one
+            after the other.
     """
     from mer_jax import experiment
 
@@ -412,7 +412,11 @@ def _ablate_command() -> Callable[..., None]:
 
     default = AblationConfig()
 
-    def ablate(settings: Annotated[AblationConfig, tyro.conf.arg(name="")] = default) -> None:
+    def ablate(
+        settings: Annotated[AblationConfig, tyro.conf.arg(name="")] = default,
+        *,
+        population: Literal["auto", "off"] = "auto",
+    ) -> None:
         """Compare front-ends behind the same network, on the same splits and seeds; the first is the yardstick.
 
         Example: mer-jax ablate --frontends log_mel mfcc log_cqt --model cnn --data my_music/ --folds 10 --seeds 3
@@ -421,11 +425,13 @@ def _ablate_command() -> Callable[..., None]:
 
         Args:
             settings: the ablation.
+            population: "auto" trains the folds and seeds of a front-end at once, from waveforms that lie on the device where it
+                learns; "off" one after the other.
         """
         from mer_jax import ablation
 
         _start_jax()
-        ablation.run(settings)
+        ablation.run(settings, population=population)
 
     return ablate
 

@@ -5,7 +5,9 @@ feature follows the level of the sound (noise from -80 dB to 0 dB full scale). A
 compression all show in the answers, however the front-end is made.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -50,10 +52,7 @@ def probe(frontend: Frontend) -> Response:
     noise /= np.sqrt(np.mean(noise**2))
     levels = 10 ** (LEVELS_DB[:, None] / 20) * noise
     graph, state = nnx.split(frontend)
-
-    @jax.jit
-    def mean(state: Any, waveforms: Any) -> jax.Array:
-        return nnx.merge(graph, state)(waveforms).mean(axis=1)
+    mean = _mean_over_frames(graph)
 
     def answers(waveforms: np.ndarray) -> np.ndarray:
         padded = np.resize(waveforms, (-(-len(waveforms) // _AT_A_TIME) * _AT_A_TIME, waveforms.shape[1]))
@@ -64,6 +63,12 @@ def probe(frontend: Frontend) -> Response:
         return np.concatenate(found)[: len(waveforms)]
 
     return Response(tones_hz, answers(tones), LEVELS_DB, answers(levels))
+
+
+@lru_cache(maxsize=4)
+def _mean_over_frames(graph: Any) -> Callable[[Any, Any], jax.Array]:
+    """Compiled once for all splits and seeds of a front-end."""
+    return jax.jit(lambda state, waveforms: nnx.merge(graph, state)(waveforms).mean(axis=1))
 
 
 def centres_hz(response: Response) -> Float[np.ndarray, "features"]:

@@ -2,7 +2,8 @@
 
 A call trains every member for a few epochs, scoring the validation part after each, in memory: ours by
 :func:`mer_jax.training.population.fit_population`, the peer by :func:`mer_jax.training.fit` on the same features computed
-before. Models are built before the clock starts. Data are random numbers of the sizes of EMOPIA: 1078 clips, four classes.
+before, or on the same waveforms. Models are built before the clock starts. Data are random numbers of the sizes of EMOPIA: 1078
+clips, four classes; a fifth of them, cut at random places to 5 s, where a front-end learns.
 """
 
 import argparse
@@ -34,12 +35,14 @@ class Case:
         shape: of a clip's features.
         epochs: of each member.
         network: features -> network.
+        frontend: name of one that learns, from waveforms; "" takes features computed before.
     """
 
     members: int
     shape: tuple[int, ...]
     epochs: int
     network: Callable[[nnx.Rngs], nnx.Module]
+    frontend: str = ""
 
 
 def _dense(rngs: nnx.Rngs) -> nnx.Module:
@@ -54,9 +57,17 @@ def _cnn_bilstm(rngs: nnx.Rngs) -> nnx.Module:
     return CNNBiLSTM(num_features=3, num_classes=len(CLASSES), rngs=rngs)
 
 
+def _cnn(rngs: nnx.Rngs) -> nnx.Module:
+    from mer_jax import models
+
+    config = models.RecurrentConfig(architecture="cnn", pool="mean")
+    return models.build(config, num_features=40, num_classes=len(CLASSES), num_frames=216, rngs=rngs)
+
+
 CASES = {
     "population_dense_100": Case(100, (300,), 2, _dense),
     "population_cnn_bilstm_10": Case(10, (216, 3), 1, _cnn_bilstm),
+    "population_efficient_leaf_4": Case(4, (216, 40), 1, _cnn, "efficient_leaf"),
 }
 
 
@@ -143,6 +154,8 @@ def _contenders(case: Case, block: int | None) -> list[Contender]:
 
 
 def _recruits(case: Case) -> Iterator[Any]:
+    from mer_jax import frontends, models
+    from mer_jax.data import memory, pipeline
     from mer_jax.data.splits import grouped_split
     from mer_jax.evaluation import scores
     from mer_jax.experiment import caching
@@ -153,27 +166,40 @@ def _recruits(case: Case) -> Iterator[Any]:
     from mer_jax.training.optimizer import OptimizerConfig
     from mer_jax.training.population import Recruit
 
-    catalog = _catalog()
-    rng = np.random.default_rng(0)
     samples = SR * 5
-    values = rng.standard_normal((CLIPS, *case.shape)).astype(np.float32)
-    array = caching.FeatureArray(values, np.full(CLIPS, samples, np.int32), 0.0)
+    if case.frontend:
+        catalog = memory.in_memory(_catalog(CLIPS // 5, 6.0))
+    else:
+        catalog = _catalog(CLIPS, 5.0)
+        values = np.random.default_rng(0).standard_normal((CLIPS, *case.shape)).astype(np.float32)
+        array = caching.FeatureArray(values, np.full(CLIPS, samples, np.int32), 0.0)
 
-    def loader(rows: np.ndarray, seed: int, *, train: bool) -> caching.CachedLoader:
-        epochs = None if train else 1
-        return caching.CachedLoader(
-            array, catalog, rows, batch_size=BATCH, num_samples=samples, shuffle=train, seed=seed,
-            drop_remainder=train, num_epochs=epochs,
-        )  # fmt: skip
+    def loader(rows: np.ndarray, seed: int, *, train: bool) -> pipeline.Loader:
+        options: dict[str, Any] = {
+            "batch_size": BATCH,
+            "num_samples": samples,
+            "shuffle": train,
+            "seed": seed,
+            "drop_remainder": train,
+            "num_epochs": None if train else 1,
+        }
+        if not case.frontend:
+            return caching.CachedLoader(array, catalog, rows, **options)
+        return pipeline.Loader(catalog, rows, crop="random" if train else "center", **options)
 
     for k in range(case.members):
         fold, seed = k % FOLDS, k // FOLDS
         split = grouped_split(catalog.labels, catalog.groups, fold=fold, seed=seed, classes=CLASSES)
         rngs = nnx.Rngs(seed)
-        model = EmotionModel(
-            Precomputed(TimeDomain(sr=SR, rngs=rngs)), Normalizer(case.shape[-1]), case.network(rngs)
-        )
-        caching.standardise(model, array, split.train)
+        if case.frontend:
+            frontend = frontends.build(case.frontend, sr=SR, options={}, rngs=rngs)
+            model = EmotionModel(frontend, Normalizer(case.shape[-1]), case.network(rngs))
+            once = loader(split.train, seed, train=False)
+            model.standardisation.take(models.fit_normalizer(model, once))
+        else:
+            given = Precomputed(TimeDomain(sr=SR, rngs=rngs))
+            model = EmotionModel(given, Normalizer(case.shape[-1]), case.network(rngs))
+            caching.standardise(model, array, split.train)
         yield Recruit(
             model,
             loader(split.train, seed, train=True),
@@ -185,26 +211,31 @@ def _recruits(case: Case) -> Iterator[Any]:
         )
 
 
-class _NoAudio:
+@dataclasses.dataclass(frozen=True)
+class _Noise:
+    clips: int
+    samples: int
+
     def __len__(self) -> int:
-        return CLIPS
+        return self.clips
 
     def __getitem__(self, row: int) -> np.ndarray:
-        return np.zeros(SR * 5, np.float32)
+        noise = np.random.default_rng(row).standard_normal(self.samples)
+        return (0.1 * noise).astype(np.float32)
 
 
-def _catalog() -> Any:
+def _catalog(clips: int, seconds: float) -> Any:
     from mer_jax.data.catalog import Catalog
 
-    names = tuple(map(str, range(CLIPS)))
+    names = tuple(map(str, range(clips)))
     return Catalog(
         name="random numbers",
         classes=CLASSES,
         ids=names,
-        groups=tuple(str(k // 3) for k in range(CLIPS)),
-        labels=(np.arange(CLIPS) // 3 % len(CLASSES)).astype(np.int32),
+        groups=tuple(str(k // 3) for k in range(clips)),
+        labels=(np.arange(clips) // 3 % len(CLASSES)).astype(np.int32),
         valence_arousal=None,
         sr=SR,
-        durations_s=np.full(CLIPS, 5.0),
-        source=_NoAudio(),
+        durations_s=np.full(clips, seconds),
+        source=_Noise(clips, round(SR * seconds)),
     )

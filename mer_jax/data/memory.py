@@ -6,12 +6,14 @@ memory: a source read through :class:`Memory` is rounded either way.
 """
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 
 from mer_jax import checks
 from mer_jax._shapes import Float, Int
+from mer_jax.data import pages
 from mer_jax.data.catalog import AudioSource, Catalog, ExcerptSource
 
 DEFAULT_BUDGET_BYTES = 2 << 30
@@ -56,6 +58,9 @@ class Memory:
         self._kept: list[np.ndarray | None] = [None] * len(source)
         self._lengths = lengths
         self._lock = threading.Lock()
+        self._laying = threading.Lock()
+        self._pages: pages.Pages | None = None
+        self._laid_for = 0
         self.used_bytes = 0
         self.keeps = lengths is None or 2 * sum(lengths) <= budget_bytes
 
@@ -87,6 +92,37 @@ class Memory:
         if not self.keeps and isinstance(self.source, ExcerptSource):
             return to_int16(self.source.excerpt(row, start, num_samples))
         return self.clip(row)[start : start + num_samples]
+
+    def in_pages(self, num_samples: int, *, threads: int = 1) -> pages.Pages:
+        """All clips in one array, whatever the budget, to lie on a device.
+
+        It is made once. Single clips are views of it from then on, so the audio is held once, and a CPU device takes it over
+        as it is.
+
+        Args:
+            num_samples: of what will be cut from it.
+            threads: clips decoded at a time.
+        """
+        with self._laying:
+            if self._pages is None or num_samples > self._laid_for:
+                self._pages, self._laid_for = self._lay(num_samples, threads), num_samples
+            return self._pages
+
+    def _lay(self, num_samples: int, threads: int) -> pages.Pages:
+        with ThreadPoolExecutor(threads) as pool:
+            clips = list(pool.map(self.clip, range(len(self))))
+        found = pages.empty([clip.size for clip in clips], num_samples)
+        samples = found.values.reshape(-1)
+        for row, first in enumerate(found.firsts.tolist()):
+            place = samples[first * pages.PAGE :][: clips[row].size]
+            place[:] = clips[row]
+            place.flags.writeable = False
+            # Read from here, and the clip by itself let go at once: no moment holds all audio twice.
+            clips[row] = self._kept[row] = place
+        found.values.flags.writeable = False
+        with self._lock:
+            self.keeps, self.used_bytes = True, found.values.nbytes
+        return found
 
 
 def read_int16(source: AudioSource, row: int) -> Int[np.ndarray, "samples"]:

@@ -16,6 +16,7 @@ from mer_jax._shapes import Bool, Int
 from mer_jax.checks import ArgumentError, DataError
 from mer_jax.data import files, memory
 from mer_jax.data.catalog import Catalog
+from mer_jax.data.pages import Pages
 
 CROPS = ("random", "center", "start")
 _FULL_SCALE = np.float32(1 / 32768)
@@ -110,6 +111,17 @@ class Loader:
     def __iter__(self) -> "Batches":
         return Batches(self)
 
+    @property
+    def store(self) -> object:
+        """What holds the clips: loaders with the same one give batches of the same data."""
+        return self.catalog.source
+
+    def all_clips(self) -> Pages:
+        """What batches are made of, to lie on a device: every clip of the catalog, whole, in 16 bits."""
+        source = self.catalog.source
+        assert isinstance(source, memory.Memory)
+        return source.in_pages(self.num_samples, threads=files.num_threads())
+
     def rows_of_epoch(
         self, epoch: int
     ) -> tuple[Int[np.ndarray, "steps batch"], Bool[np.ndarray, "steps batch"]]:
@@ -121,15 +133,24 @@ class Loader:
         Returns:
             Rows of the catalog as in ``index``, and False where they are filler.
         """
-        n, size = len(self.rows), self.batch_size
-        used = min(n, self.steps_per_epoch * size)
-        positions = _positions(n, self.seed, self.shuffle, epoch)[:used]
-        rows = self.rows[positions].astype(np.int32)
-        missing = self.steps_per_epoch * size - rows.size
-        real = np.arange(rows.size + missing) < rows.size
-        first = rows[(self.steps_per_epoch - 1) * size]
-        rows = np.concatenate([rows, np.full(missing, first, np.int32)])
-        return rows.reshape(-1, size), real.reshape(-1, size)
+        positions = self._positions_of_epoch(epoch)
+        real = np.arange(positions.size) < len(self.rows)
+        return self.rows[positions].astype(np.int32), real.reshape(positions.shape)
+
+    def starts_of_epoch(self, epoch: int) -> Int[np.ndarray, "steps batch"]:
+        """Where the clips of :meth:`rows_of_epoch` are cut, as in ``start``."""
+        positions = self._positions_of_epoch(epoch)
+        starts = [self.crop_start(epoch, position) for position in positions.ravel().tolist()]
+        return np.array(starts, np.int32).reshape(positions.shape)
+
+    def _positions_of_epoch(self, epoch: int) -> Int[np.ndarray, "steps batch"]:
+        """Positions in ``rows`` of what each batch holds."""
+        places = self.steps_per_epoch * self.batch_size
+        positions = _positions(len(self.rows), self.seed, self.shuffle, epoch)[:places]
+        # Filler repeats the first clip of the last batch.
+        first = positions[places - self.batch_size]
+        filler = np.full(places - positions.size, first, np.int32)
+        return np.concatenate([positions, filler]).reshape(-1, self.batch_size)
 
     def fingerprint(self) -> dict[str, Any]:
         """What determines the batches, for recognising a state that belongs to other ones."""
@@ -187,7 +208,7 @@ class Loader:
             return 0
         if self.crop == "center":
             return spare // 2
-        return int(np.random.default_rng((self.seed, epoch, row)).integers(spare + 1))
+        return _drawn_start(self.seed, epoch, row, spare)
 
 
 class Batches:
@@ -265,6 +286,12 @@ def _positions(n: int, seed: int, shuffle: bool, epoch: int) -> Int[np.ndarray, 
     found = np.array([order[epoch * n + i] for i in range(n)], np.int32)
     found.flags.writeable = False
     return found
+
+
+@lru_cache(maxsize=1 << 16)
+def _drawn_start(seed: int, epoch: int, row: int, spare: int) -> int:
+    """0 to ``spare``, drawn; kept, because folds of one seed share it and a generator takes 15 us to seed."""
+    return int(np.random.default_rng((seed, epoch, row)).integers(spare + 1))
 
 
 def _dataset(loader: Loader) -> Any:

@@ -213,6 +213,20 @@ class CachedLoader(pipeline.Loader):
         self.array = array
         self.grid = grid
 
+    @property
+    def store(self) -> object:
+        """The features."""
+        return self.array
+
+    def all_clips(self) -> Any:
+        """Features of every clip, zeros (they do not lie in pages), and valid samples."""
+        lengths = self.array.lengths
+        return self.array.values, np.zeros_like(lengths), lengths
+
+    def starts_of_epoch(self, epoch: int) -> Int[np.ndarray, "steps batch"]:
+        """Zeros: features are not cut."""
+        return np.zeros((self.steps_per_epoch, self.batch_size), np.int32)
+
     def assemble(self, places: Sequence[tuple[int, int]]) -> pipeline.Batch:
         """Make a batch of features."""
         rows = np.full(self.batch_size, self.rows[places[0][1]], np.int32)

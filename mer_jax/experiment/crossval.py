@@ -62,7 +62,7 @@ def cross_validate(
     done = len(runs) - len(left)
     if progress and done:
         print(f"{done} of {len(runs)} were done before", flush=True)
-    for one in together.run_all(left, population=population):
+    for one in together.run_all(left, population=population, say=print if progress else None):
         done += 1
         if progress:
             print(f"{done} of {len(runs)}: fold {one.fold} of {folds}, seed {one.seed}", flush=True)

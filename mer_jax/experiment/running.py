@@ -91,12 +91,20 @@ class Prepared:
 
 
 def prepare(
-    settings: ExperimentConfig, *, resume: bool = False, progress: bool = False, kept: Kept | None = None
+    settings: ExperimentConfig,
+    *,
+    resume: bool = False,
+    progress: bool = False,
+    kept: Kept | None = None,
+    catalog: Catalog | None = None,
 ) -> Prepared:
-    """Claim the folder, load the data, build the model, compute features: all before the first step of :func:`run`."""
+    """Claim the folder, load the data, build the model, compute features: all before the first step of :func:`run`.
+
+    ``catalog`` is that of a run prepared before which differs in nothing but ``fold``, ``seed`` and ``out``; None loads it.
+    """
     started = time.perf_counter()
     out = Path(settings.out)
-    catalog, split, task = data_of(settings)
+    catalog, split, task = data_of(settings, catalog)
     left_out = 0
     if settings.task == "dynamic":
         left_out = len(catalog) - len(targets.rated_rows(catalog, np.arange(len(catalog))))
@@ -116,10 +124,11 @@ def prepare(
     return Prepared(settings, catalog, split, task, trained, loaders, known, resume, started)
 
 
-def data_of(settings: ExperimentConfig) -> tuple[Catalog, splits.Split, Task]:
-    """The data of a configuration, its parts, and what is asked of them."""
-    catalog = data.load(settings.data, sr=settings.sr)
-    catalog = targets.with_targets(catalog, settings.task, settings.data)
+def data_of(settings: ExperimentConfig, catalog: Catalog | None = None) -> tuple[Catalog, splits.Split, Task]:
+    """The data of a configuration (``catalog``, with its targets, or loaded), its parts, and what is asked of them."""
+    if catalog is None:
+        catalog = data.load(settings.data, sr=settings.sr)
+        catalog = targets.with_targets(catalog, settings.task, settings.data)
     split = splits.split_of(
         catalog, settings.split, fold=settings.fold, folds=settings.folds, seed=settings.seed
     )

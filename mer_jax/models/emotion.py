@@ -1,6 +1,7 @@
 """From waveforms to logits in one program: front-end, summary, standardisation, network."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Protocol, runtime_checkable
 
@@ -120,20 +121,28 @@ def fit_normalizer(model: EmotionModel, loader: Loader) -> Normalizer:
         mer_jax.checks.DataError: no frame at all, or a feature that is not finite.
     """
     graph, state = nnx.split(model)
-
-    @jax.jit
-    def measure(state, waveforms, lengths, weights):
-        whole = nnx.merge(graph, state)
-        features, mask = whole.features(waveforms, lengths)
-        if isinstance(whole.network, VGG19):
-            features = whole.network.features(features)
-        return moments(*as_sequence(features, mask, weights > 0))
+    measure = _measure_function(graph)
 
     def parts() -> Iterable[Moments]:
         for batch in islice(iter(loader), loader.steps_per_epoch):
             yield measure(state, batch["waveform"], batch["length"], batch["weight"])
 
     return Normalizer.from_moments(parts())
+
+
+@lru_cache(maxsize=4)
+def _measure_function(graph: Any) -> Callable[..., Moments]:
+    """Compiled once for the models of one graph, such as the folds of a cross-validation."""
+
+    @jax.jit
+    def measure(state: Any, waveforms: Any, lengths: Any, weights: Any) -> Moments:
+        whole = nnx.merge(graph, state)
+        features, mask = whole.features(waveforms, lengths)
+        if isinstance(whole.network, VGG19):
+            features = whole.network.features(features)
+        return moments(*as_sequence(features, mask, weights > 0))
+
+    return measure
 
 
 def as_sequence(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mer_jax import data, machine
-from mer_jax.config import ExperimentConfig, to_json
+from mer_jax.config import to_json
 from mer_jax.data import splits
 from mer_jax.data.atomic import write_lines
 from mer_jax.data.catalog import Catalog
@@ -23,9 +23,6 @@ from mer_jax.study import records
 from mer_jax.study.cells import Cell
 from mer_jax.study.config import StudyConfig
 from mer_jax.study.progress import Progress
-from mer_jax.training.loop import FitResult
-from mer_jax.training.population import Recruit, fit_population
-from mer_jax.training.task import Task
 
 RESULT = "result.json"
 EXAMPLES = "examples"
@@ -84,16 +81,11 @@ def run(settings: StudyConfig, *, progress: bool = True, population: together.Po
     ) as shown:
         for group in _by_features(jobs, settings):
             array = _features(settings, catalog, group[0].cell, base, shown)
-            ready = (_prepare(settings, catalog, job, array, base) for job in group)
             config = settings.of_cell(group[0].cell)
-            if population == "off" or together.why_one_by_one(config, runs=len(group), cached=True):
-                for one in ready:
-                    shown.begin(one.job)
-                    shown.end(one.job, _train(one))
-            else:
-                shown.begin(group[0])
-                for recruit, result in fit_population(map(_recruit, ready)):
-                    shown.end(recruit.tag.job, _finish(recruit.tag, result))
+            why = together.why_one_by_one(config, runs=len(group), cached=True)
+            ready = (_prepare(settings, catalog, job, array, base, shown) for job in group)
+            for one, fitted in together.fit_all(ready, one_by_one=population == "off" or bool(why)):
+                shown.end(one.job, _write_cell(one, fitted))
     if not (out / EXAMPLES / "examples.npz").is_file():
         records.write_examples(out / EXAMPLES, catalog, split.test, settings)
     folder.write_json(out / "study.json", known | {"finished": folder.now()})
@@ -158,26 +150,27 @@ def _features(
     return array
 
 
-@dataclasses.dataclass(frozen=True)
-class _Ready:
-    """A cell on one split before its training."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Ready(together.Ready):
+    """A cell on one split before its training; ``whole`` is its model with the part that is not trained."""
 
     settings: StudyConfig
     job: Job
-    config: ExperimentConfig
     num_train: int
-    catalog: Catalog
     whole: EmotionModel
-    model: EmotionModel
-    loaders: dict[str, Any]
-    task: Task
     array: FeatureArray
     started: float
 
 
 def _prepare(
-    settings: StudyConfig, catalog: Catalog, job: Job, array: FeatureArray, base: VGG19Base | None
+    settings: StudyConfig,
+    catalog: Catalog,
+    job: Job,
+    array: FeatureArray,
+    base: VGG19Base | None,
+    shown: Progress,
 ) -> _Ready:
+    shown.begin(job)
     started = time.perf_counter()
     config = settings.of_cell(job.cell, fold=job.fold, seed=job.seed)
     split = _split(settings, catalog, fold=job.fold, seed=job.seed)
@@ -185,27 +178,18 @@ def _prepare(
     model, loaders = fitting.cached_inputs(config, catalog, split, whole, array)
     task = targets.task_of(config, catalog, split.train)
     return _Ready(
-        settings, job, config, len(split.train), catalog, whole, model, loaders, task, array, started
+        config=config,
+        catalog=catalog,
+        model=model,
+        loaders=loaders,
+        task=task,
+        settings=settings,
+        job=job,
+        num_train=len(split.train),
+        whole=whole,
+        array=array,
+        started=started,
     )
-
-
-def _recruit(ready: _Ready) -> Recruit:
-    return together.recruit(
-        ready.model, ready.loaders, ready.catalog, ready.config, ready.task, run_dir=None, tag=ready
-    )
-
-
-def _train(ready: _Ready) -> dict[str, Any]:
-    """Train and score one cell by itself."""
-    fitted = fitting.fit_and_score(
-        ready.model, ready.loaders, ready.catalog, ready.config, ready.task, run_dir=None
-    )
-    return _write_cell(ready, fitted)
-
-
-def _finish(ready: _Ready, result: FitResult) -> dict[str, Any]:
-    """Score a cell that was trained with others."""
-    return _write_cell(ready, fitting.scored(ready.model, ready.loaders, ready.catalog, ready.task, result))
 
 
 def _write_cell(ready: _Ready, fitted: fitting.Fitted) -> dict[str, Any]:

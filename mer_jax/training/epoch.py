@@ -1,6 +1,7 @@
 """An epoch of training and its validation as one compiled program, of one model or of several at once.
 
-The clips' features lie on the device and batches are gathered there by row, so the host neither makes nor hands over a batch.
+The clips lie on the device, as features computed before or as 16-bit waveforms. Batches are gathered there by row, waveforms
+cut where the epoch's plan says, so the host neither makes nor hands over a batch.
 What differs between the folds, seeds and hyper-parameters of one network is an argument of the program, not a part of it: rows,
 learning rates, weight decays, dropout rates, label smoothing, class weights, the standardisation of targets. So one program
 serves them all.
@@ -18,37 +19,69 @@ import numpy as np
 
 from mer_jax import checks
 from mer_jax._shapes import Array
+from mer_jax.data import pages
+from mer_jax.signal.platform import per_clip
 from mer_jax.training import dropout, optimizer
 from mer_jax.training import step as training_step
 from mer_jax.training.augmentation import AugmentationConfig
 from mer_jax.training.step import TrainState
 from mer_jax.training.task import Batch, Classification, Joint, MultiLabel, Regression, Task
 
+# Of 16 bits, as the loaders have it.
+_FULL_SCALE = np.float32(1 / 32768)
+
 
 class Clips(NamedTuple):
     """All clips of a data set, on the device: columns of which a batch takes rows.
 
     Attributes:
-        values: (clips, ...) features, in the place of waveforms.
+        values: (clips, ...) features, in the place of waveforms; or whole clips in 16 bits, in :mod:`mer_jax.data.pages`.
+        firsts: (clips,) the page at which a clip begins.
         lengths: (clips,) valid samples.
         labels: (clips,) classes; -1 where there is none.
         targets: (clips, targets) numbers or tags; no column where there are none.
     """
 
     values: Any
+    firsts: Any
     lengths: Any
     labels: Any
     targets: Any
 
-    def batch(self, rows: Any, weight: Any) -> Batch:
-        """What a step takes of these rows."""
+    def batch(self, rows: Any, starts: Any, weight: Any, *, num_samples: int) -> Batch:
+        """What a step takes of these rows.
+
+        Args:
+            rows: (batch,) of the clips.
+            starts: (batch,) samples at which waveforms begin; features are taken whole.
+            weight: (batch,) of each.
+            num_samples: length of a waveform.
+        """
+        lengths = self.lengths[rows]
+        if self.values.dtype == jnp.int16:
+            values = self._cut(rows, starts, num_samples)
+            lengths = jnp.minimum(lengths - starts, num_samples)
+        else:
+            values = self.values[rows]
         return {
-            "waveform": self.values[rows],
-            "length": self.lengths[rows],
+            "waveform": values,
+            "length": lengths,
             "label": self.labels[rows],
             "target": self.targets[rows],
             "weight": weight,
         }
+
+    def _cut(self, rows: jax.Array, starts: jax.Array, num_samples: int) -> jax.Array:
+        """Waveforms (batch, num_samples), full scale 1; zeros where a clip ends sooner."""
+
+        def one(page: jax.Array, offset: jax.Array) -> jax.Array:
+            around = jax.lax.dynamic_slice(self.values, (page, 0), (pages.touched(num_samples), pages.PAGE))
+            return jax.lax.dynamic_slice(around.reshape(-1), (offset,), (num_samples,))
+
+        first = self.firsts[rows] + starts // pages.PAGE
+        found = per_clip(one, first, starts % pages.PAGE, core_ndim=0)
+        inside = jnp.arange(num_samples)[None, :] < (self.lengths[rows] - starts)[:, None]
+        return jnp.where(inside, found, 0).astype(jnp.float32) * _FULL_SCALE
 
 
 class Numbers(NamedTuple):
@@ -74,22 +107,78 @@ class Plan(NamedTuple):
         begin: the first step to take; 0 unless an epoch is resumed.
         end: after the last one. Rows beyond it are not looked at: models with fewer steps wait for the others.
         rows: (steps, batch) clips of each step.
+        starts: (steps, batch) samples at which their waveforms are cut.
         weight: (steps, batch) 1, or 0 for filler.
         rate: (steps,) learning rate of each.
         frontend_rate: (steps,) that of a front-end.
         validation: (batches, batch) clips to predict after it.
+        validation_starts: (batches, batch) where they are cut.
     """
 
     begin: Any
     end: Any
     rows: Any
+    starts: Any
     weight: Any
     rate: Any
     frontend_rate: Any
     validation: Any
+    validation_starts: Any
 
 
-EpochFunction = Callable[[Clips, Numbers, TrainState, Plan], tuple[TrainState, dict[str, Array], Array]]
+class Parts(NamedTuple):
+    """What an epoch is made of.
+
+    Attributes:
+        step: (clips, numbers, state, place) -> state; ``place`` is a step's rows, starts, weight, rate and frontend_rate.
+        close: (clips, numbers, state, plan) -> state with sums from zero, sums, outputs (batches, batch, outputs).
+    """
+
+    step: Callable[[Clips, Numbers, TrainState, tuple], TrainState]
+    close: Callable[[Clips, Numbers, TrainState, Plan], tuple[TrainState, dict[str, Array], Array]]
+
+
+def _parts(
+    graph: Any, task: Task, clip_norm: float, augmentation: AugmentationConfig | None, num_samples: int
+) -> Parts:
+    def step(clips: Clips, numbers: Numbers, state: TrainState, place: tuple) -> TrainState:
+        rows, starts, weight, rate, frontend_rate = place
+        transform = optimizer.of_rates(
+            lambda _: rate,
+            lambda _: frontend_rate,
+            numbers.weight_decay,
+            numbers.frontend_weight_decay,
+            clip_norm=clip_norm,
+        )
+        one_task = with_numbers(task, numbers.task)
+        take = training_step.make_step(
+            graph,
+            transform,
+            task=one_task,
+            augmentation=augmentation,
+            prepare=lambda model: dropout.give(model, numbers.dropout_keep),
+        )
+        return take(state, clips.batch(rows, starts, weight, num_samples=num_samples))
+
+    def close(
+        clips: Clips, numbers: Numbers, state: TrainState, plan: Plan
+    ) -> tuple[TrainState, dict[str, Array], Array]:
+        predict = training_step.make_predict(graph, with_numbers(task, numbers.task))
+
+        def outputs(places: tuple[jax.Array, jax.Array]) -> jax.Array:
+            rows, starts = places
+            batch = clips.batch(rows, starts, jnp.ones(rows.shape), num_samples=num_samples)
+            return predict(state.params, state.model_state, batch)
+
+        found = jax.lax.map(outputs, (plan.validation, plan.validation_starts))
+        return state._replace(totals=training_step.zero_totals(task)), state.totals, found
+
+    return Parts(step, close)
+
+
+def _place(plan: Plan, i: Any) -> tuple:
+    columns = (plan.rows, plan.starts, plan.weight, plan.rate, plan.frontend_rate)
+    return tuple(column[i] for column in columns)
 
 
 @lru_cache(maxsize=32)
@@ -98,9 +187,10 @@ def compiled(
     task: Task,
     clip_norm: float,
     augmentation: AugmentationConfig | None,
+    num_samples: int,
     *,
     together: bool,
-) -> EpochFunction:
+) -> jax.stages.Wrapped:
     """A compiled function (clips, numbers, state, plan) -> state after the epoch, its sums, outputs (batches, batch, outputs).
 
     The state's memory is taken over; its sums start again from zero.
@@ -110,44 +200,50 @@ def compiled(
         task: without its numbers (:func:`numbers_of_task`).
         clip_norm: of :class:`~mer_jax.training.optimizer.OptimizerConfig`.
         augmentation: how training clips are altered.
+        num_samples: length that waveforms are cut to.
         together: all arguments but the clips, and all results, have an axis of models in front; a model's steps beyond its
             ``end`` change nothing.
     """
+    parts = _parts(graph, task, clip_norm, augmentation, num_samples)
 
     def epoch(
         clips: Clips, numbers: Numbers, state: TrainState, plan: Plan
     ) -> tuple[TrainState, dict[str, Array], Array]:
-        one_task = with_numbers(task, numbers.task)
-
         def take(i: jax.Array, state: TrainState) -> TrainState:
-            transform = optimizer.of_rates(
-                lambda _: plan.rate[i],
-                lambda _: plan.frontend_rate[i],
-                numbers.weight_decay,
-                numbers.frontend_weight_decay,
-                clip_norm=clip_norm,
-            )
-            step = training_step.make_step(
-                graph,
-                transform,
-                task=one_task,
-                augmentation=augmentation,
-                prepare=lambda model: dropout.give(model, numbers.dropout_keep),
-            )
-            return step(state, clips.batch(plan.rows[i], plan.weight[i]))
+            return parts.step(clips, numbers, state, _place(plan, i))
 
         state = jax.lax.fori_loop(plan.begin, plan.end, take, state)
-        predict = training_step.make_predict(graph, one_task)
-
-        def outputs(rows: jax.Array) -> jax.Array:
-            batch = clips.batch(rows, jnp.ones(rows.shape))
-            return predict(state.params, state.model_state, batch)
-
-        found = jax.lax.map(outputs, plan.validation)
-        return state._replace(totals=training_step.zero_totals(task)), state.totals, found
+        return parts.close(clips, numbers, state, plan)
 
     function = jax.vmap(epoch, in_axes=(None, 0, 0, 0)) if together else epoch
     return jax.jit(function, donate_argnums=2)
+
+
+@lru_cache(maxsize=32)
+def step_by_step(
+    graph: Any,
+    task: Task,
+    clip_norm: float,
+    augmentation: AugmentationConfig | None,
+    num_samples: int,
+) -> Callable[[Clips, Numbers, TrainState, Plan], tuple[TrainState, dict[str, Array], Array]]:
+    """:func:`compiled` for one model, its steps called one by one: for large steps on a CPU.
+
+    XLA:CPU brings the convolutions of a program's outermost computation to the form that its quick kernels take, and leaves
+    those inside a loop as they are: there the gradient of a 1D CNN takes several times as long (docs/performance.md). Dense
+    networks, whose steps are small, are better off in the loop.
+    """
+    parts = _parts(graph, task, clip_norm, augmentation, num_samples)
+    step, close = (jax.jit(function, donate_argnums=2) for function in parts)
+
+    def epoch(
+        clips: Clips, numbers: Numbers, state: TrainState, plan: Plan
+    ) -> tuple[TrainState, dict[str, Array], Array]:
+        for i in range(int(plan.begin), int(plan.end)):
+            state = step(clips, numbers, state, _place(plan, i))
+        return close(clips, numbers, state, plan)
+
+    return epoch
 
 
 def numbers_of_task(task: Task) -> tuple[Task, dict[str, Any]]:

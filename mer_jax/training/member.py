@@ -23,9 +23,8 @@ _SAVE_EVERY_S = 60.0
 
 @runtime_checkable
 class RowLoader(Protocol):
-    """A loader of features computed before, whose batches are known beforehand: :class:`mer_jax.data.pipeline.Loader`."""
+    """A loader, of waveforms or features, whose batches are known beforehand: :class:`mer_jax.data.pipeline.Loader`."""
 
-    array: Any
     catalog: Any
     batch_size: int
     num_samples: int
@@ -34,8 +33,18 @@ class RowLoader(Protocol):
     def steps_per_epoch(self) -> int:
         """Batches in an epoch."""
 
+    @property
+    def store(self) -> object:
+        """What holds the clips: the same object where two loaders can be trained on together."""
+
+    def all_clips(self) -> Any:
+        """What batches are made of: the first three columns of :class:`.epoch.Clips`."""
+
     def rows_of_epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows of the catalog in each batch, and False for filler."""
+
+    def starts_of_epoch(self, epoch: int) -> np.ndarray:
+        """The sample at which each of them is cut."""
 
     def columns(self, rows: np.ndarray, real: np.ndarray) -> dict[str, np.ndarray]:
         """What a batch holds besides features."""
@@ -49,7 +58,7 @@ class Recruit:
 
     Attributes:
         model: changed in place; ends with the weights of its best epoch.
-        train_loader: of features computed before, the same array for the whole population.
+        train_loader: of features computed before, or of waveforms; those of a population share their ``store``.
         validation_loader: likewise.
         score: (true, predicted) -> scores of the validation part.
         training: how long, and when to stop.
@@ -59,6 +68,7 @@ class Recruit:
         seed: seeds dropout and augmentation.
         run_dir: gets ``metrics.jsonl`` and ``checkpoints/``; None writes nothing.
         resume: go on after the latest checkpoint there.
+        watch: measures the weights after each epoch.
         tag: whatever the caller knows it by.
     """
 
@@ -73,6 +83,7 @@ class Recruit:
     seed: int = 0
     run_dir: Path | None = None
     resume: bool = False
+    watch: loop.Watch | None = None
     tag: Any = field(default=None, compare=False)
 
 
@@ -100,11 +111,13 @@ class Member(loop.Fit):
             task,
             augmentation,
             recruit.seed,
+            recruit.watch,
         )
         config = recruit.optimizer_config
         general, numbers = epoch.numbers_of_task(task)
         graph, keep = dropout.as_numbers(self.graph, self.state)
-        self.program = (graph, general, config.clip_norm, augmentation)
+        num_samples = recruit.train_loader.num_samples
+        self.program = (graph, general, config.clip_norm, augmentation, num_samples)
         self.numbers = epoch.Numbers(
             np.float32(config.weight_decay), np.float32(config.frontend_weight_decay), keep, numbers
         )
@@ -113,11 +126,17 @@ class Member(loop.Fit):
         self._rates = np.array(_of_steps(self.schedule, steps))
         self._frontend_rates = np.array(_of_steps(frontend_schedule, steps))
         self.validation_rows, real = recruit.validation_loader.rows_of_epoch(0)
+        self._validation_starts = recruit.validation_loader.starts_of_epoch(0)
         self._validation_real = real.ravel()
         columns = recruit.validation_loader.columns(self.validation_rows.ravel(), self._validation_real)
         self._validation_true = task.truth(columns)[self._validation_real]
         self.shown = Progress(recruit.training, self.steps_per_epoch, shown=False, run_dir=None)
         self._saved = self._epoch_started = time.perf_counter()
+
+    @property
+    def convolves(self) -> bool:
+        """Whether its network has a convolution (see :func:`.epoch.step_by_step`)."""
+        return any(isinstance(module, nnx.Conv) for _, module in nnx.iter_graph(self.model))
 
     @property
     def training_goes_on(self) -> bool:
@@ -140,10 +159,12 @@ class Member(loop.Fit):
                 np.int32(0),
                 np.int32(0),
                 np.zeros((0, size), np.int32),
+                np.zeros((0, size), np.int32),
                 np.zeros((0, size), np.float32),
                 np.zeros(0, np.float32),
                 np.zeros(0, np.float32),
                 self.validation_rows,
+                self._validation_starts,
             )
             return _filled_up(empty, steps, validation_batches)
         rows, real = self.train_loader.rows_of_epoch(done)
@@ -152,10 +173,12 @@ class Member(loop.Fit):
             np.int32(self.steps_done - done * own),
             np.int32(own),
             rows,
+            self.train_loader.starts_of_epoch(done),
             real.astype(np.float32),
             self._rates[this],
             self._frontend_rates[this],
             self.validation_rows,
+            self._validation_starts,
         )
         return _filled_up(plan, steps, validation_batches)
 
@@ -234,7 +257,8 @@ def _filled_up(plan: epoch.Plan, steps: int, batches: int) -> epoch.Plan:
     def longer(x: np.ndarray, size: int) -> np.ndarray:
         return np.concatenate([x, np.zeros((size - len(x), *x.shape[1:]), x.dtype)])
 
-    columns = {
-        name: longer(getattr(plan, name), steps) for name in ("rows", "weight", "rate", "frontend_rate")
-    }
-    return plan._replace(**columns, validation=longer(plan.validation, batches))
+    of_steps = ("rows", "starts", "weight", "rate", "frontend_rate")
+    of_validation = ("validation", "validation_starts")
+    columns = {name: longer(getattr(plan, name), steps) for name in of_steps}
+    columns |= {name: longer(getattr(plan, name), batches) for name in of_validation}
+    return plan._replace(**columns)

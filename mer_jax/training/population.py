@@ -1,16 +1,19 @@
 """Many models of one network trained at once: the folds and seeds of a cross-validation, or different hyper-parameters.
 
-Each member ends as it would alone: its own initial weights, batches, dropout, standardisation, early stopping and best epoch
-(tests compare them with :func:`mer_jax.training.fit`). Features lie once on each device, an epoch is one program
-(:mod:`.epoch`), and the host only scores the validation part between two of them.
+Each member ends as it would alone: its own initial weights, batches, crops, dropout, standardisation, early stopping and best
+epoch (tests compare them with :func:`mer_jax.training.fit`). Features computed before, or waveforms where a front-end learns or
+clips are cut at random places, lie once on each device, an epoch is one program (:mod:`.epoch`), and the host only scores the
+validation part between two of them.
 
 How members are put on devices is decided here, in :func:`block_size`:
 
 - On a CPU, one member a program and one thread a core: each core (a JAX device, see :mod:`mer_jax.signal.devices`) trains one
-  member to its end, then takes the next. A member's weights and moments stay in that core's cache, one that stops early makes
-  room at once, and scoring overlaps with the training of others.
+  member to its end, then takes the next. An epoch is one program for dense networks, a program a step for those that convolve
+  and for waveforms (:func:`.epoch.step_by_step`). A member's weights and moments stay in that core's cache, one that stops
+  early makes room at once, and scoring overlaps with the training of others.
 - On an accelerator, a block of members as one program, vmapped: a small network alone leaves it idle. Members whose epoch, or
-  whose training, is over wait for the others of their block.
+  whose training, is over wait for the others of their block. Front-ends that learn need memory, so a block of them is as large
+  as what one of them needs says (:func:`_room`).
 """
 
 import queue
@@ -24,7 +27,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax import checks
-from mer_jax.training import epoch
+from mer_jax.signal.platform import platform
+from mer_jax.training import device_memory, epoch
 from mer_jax.training.candidate import Candidate
 from mer_jax.training.loop import FitResult
 from mer_jax.training.member import Member, Recruit
@@ -36,13 +40,25 @@ M = TypeVar("M", bound=Member)
 T = TypeVar("T")
 
 
-def block_size(platform: str) -> int:
+def block_size(platform: str, *, member_bytes: int = 0, budget_bytes: int | None = None) -> int:
     """How many members one program trains on a device of this platform ("cpu", "gpu", "tpu").
 
     On two CPU cores a vmapped block is no faster than its members one after the other in a thread a core, and all of it waits
     for its slowest member (docs/performance.md has the figures).
+
+    Args:
+        platform: of the device.
+        member_bytes: memory that training one member takes; 0 is too little to count.
+        budget_bytes: memory for all of them; None is unknown, and then not looked at.
+
+    >>> block_size("gpu", member_bytes=3 << 30, budget_bytes=32 << 30)
+    10
     """
-    return 1 if platform == "cpu" else _ACCELERATOR_BLOCK
+    if platform == "cpu":
+        return 1
+    if budget_bytes is None or member_bytes == 0:
+        return _ACCELERATOR_BLOCK
+    return max(1, min(_ACCELERATOR_BLOCK, budget_bytes // member_bytes))
 
 
 def fit_population(
@@ -54,8 +70,9 @@ def fit_population(
     their last checkpoint.
 
     Args:
-        recruits: what to train; taken one by one as there is room, so that a generator may build models late. They share one
-            array of features. Their programs may differ (widths, augmentation); only those whose programs are equal share one.
+        recruits: what to train; taken one by one as there is room, so that a generator may build models late. Their loaders
+            share one array of features, or one catalog kept in memory. Their programs may differ (widths, augmentation); only
+            those whose programs are equal share one.
         block: members of one program; None chooses by :func:`block_size`.
 
     Raises:
@@ -112,6 +129,9 @@ def _train_all(
     finished: queue.Queue[Any] = queue.Queue()
     stop = threading.Event()
 
+    def done(member: M) -> None:
+        finished.put(finish(member))
+
     def work(device: jax.Device) -> None:
         """Train blocks on one device until there are no more; None at the end, and what was raised before it."""
         try:
@@ -120,7 +140,9 @@ def _train_all(
                 while not stop.is_set() and (some := source.next_block()):
                     clips = _clips(some[0], device) if clips is None else clips
                     for same in _by_program(list(map(make, some))):
-                        _train(same, clips, device, lambda member: finished.put(finish(member)), stop)
+                        room = _room(same, clips, device) if block is None else len(same)
+                        for first in range(0, len(same), room):
+                            _train(same[first : first + room], clips, device, done, stop)
         # Whatever it is, the caller's thread raises it.
         except BaseException as error:
             finished.put(error)
@@ -155,18 +177,20 @@ class _Source:
         self._given = iter(given)
         self._size = size
         self._lock = threading.Lock()
-        self._array: Any = None
+        self._store: Any = None
 
     def next_block(self) -> list[Any]:
         """At most ``size`` of them; none when all are handed out."""
         with self._lock:
             found = list(islice(self._given, self._size))
             for one in found:
-                arrays = [one.train_loader.array, one.validation_loader.array]
-                self._array = arrays[0] if self._array is None else self._array
-                if any(array is not self._array for array in arrays):
+                stores = [one.train_loader.store, one.validation_loader.store]
+                self._store = stores[0] if self._store is None else self._store
+                if any(store is not self._store for store in stores):
                     raise checks.ArgumentError(
-                        "recruits", "have loaders of different features", expected="one array for all"
+                        "recruits",
+                        "have loaders of different features or catalogs",
+                        expected="one for all",
                     )
             return found
 
@@ -175,8 +199,32 @@ def _clips(given: Recruit | Member, device: jax.Device) -> epoch.Clips:
     loader = given.train_loader
     rows = np.arange(len(loader.catalog))
     columns = loader.columns(rows, np.ones(len(rows), bool))
-    arrays = epoch.Clips(loader.array.values, loader.array.lengths, columns["label"], columns["target"])
+    # Arrays that nobody writes to: a CPU device takes large ones over as they are.
+    values, firsts, lengths = loader.all_clips()
+    arrays = epoch.Clips(values, firsts, lengths, columns["label"], columns["target"])
     return jax.device_put(arrays, device)
+
+
+def _room(members: Sequence[Member], clips: epoch.Clips, device: jax.Device) -> int:
+    """How many of these members, of one program, are trained at once.
+
+    The memory that a step on waveforms takes is asked of the compiler, which compiles the epoch of one member for that; steps
+    on features are small.
+    """
+    if len(members) == 1 or clips.values.dtype != np.int16:
+        return len(members)
+    budget_bytes = device_memory.budget_for_block(device)
+    if budget_bytes is None:
+        return len(members)
+    first = members[0]
+    plan = first.plan(steps=first.steps_per_epoch, validation_batches=len(first.validation_rows))
+    program = epoch.compiled(*first.program, together=False)
+    planned = program.lower(clips, first.numbers, first.state, plan).compile().memory_analysis()
+    # Where the compiler does not say, one at a time is sure to fit.
+    member_bytes = (
+        budget_bytes if planned is None else planned.temp_size_in_bytes + planned.output_size_in_bytes
+    )
+    return block_size(device.platform, member_bytes=member_bytes, budget_bytes=budget_bytes)
 
 
 def _by_program(members: Sequence[M]) -> list[list[M]]:
@@ -199,7 +247,13 @@ def _train(
         for member in members:
             member.begin()
         together = len(members) > 1
-        program = epoch.compiled(*members[0].program, together=together)
+        large = clips.values.dtype == np.int16 or members[0].convolves
+        by_itself = not together and large and platform() == "cpu"
+        program: Callable[..., Any] = (
+            epoch.step_by_step(*members[0].program)
+            if by_itself
+            else epoch.compiled(*members[0].program, together=together)
+        )
         # Rounded up: folds of slightly different sizes then share one compiled program.
         steps = _up(max(member.steps_per_epoch for member in members))
         batches = _up(max(len(member.validation_rows) for member in members))

@@ -5,7 +5,7 @@ import pytest
 from small_sets import SeekableTones, Tones, tones_catalog
 
 from mer_jax.checks import ArgumentError
-from mer_jax.data import memory
+from mer_jax.data import memory, pages
 
 
 def test_16_bits_and_back():
@@ -72,3 +72,29 @@ def test_a_length_is_counted_where_the_clip_is_decoded():
     catalog = tones_catalog(source)
     source.lengths[0] = 90  # shorter than the header said
     assert memory.in_memory(catalog).source.length(0) == 90
+
+
+@pytest.mark.parametrize("budget", [1 << 20, 100])
+def test_all_clips_in_pages(budget):
+    source = Tones([100, pages.PAGE, pages.PAGE + 1, 300])
+    kept = memory.in_memory(tones_catalog(source), budget_bytes=budget).source
+    kept.clip(1)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: kept.in_pages(5000, threads=2), range(4)))
+    values, firsts, lengths = found[0]
+    assert all(one is found[0] for one in found), "it is made once"
+    assert (values.dtype, values.shape) == (np.int16, (5 + pages.touched(5000), pages.PAGE))
+    assert (firsts.tolist(), lengths.tolist()) == ([0, 1, 2, 4], source.lengths)
+    assert pages.bytes_needed(source.lengths, 5000) == values.nbytes == kept.used_bytes
+    assert values.ctypes.data % 64 == 0, "a CPU device takes it over as it is"
+    samples = values.reshape(-1)
+    for row, (first, length) in enumerate(zip(firsts, lengths, strict=True)):
+        clip = samples[first * pages.PAGE :][:length]
+        np.testing.assert_array_equal(clip, memory.to_int16(Tones(source.lengths)[row]))
+        np.testing.assert_array_equal(kept.stretch(row, 50, 60), clip[50:110])
+        assert np.shares_memory(kept.clip(row), values), "and held once"
+    with pytest.raises(ValueError, match="read-only"):
+        values[0, 0] = 1
+    assert source.renderings[0] == source.renderings[2] == 1
+    assert len(kept.in_pages(10_000).values) == 5 + pages.touched(10_000)
+    assert source.renderings[0] == 1

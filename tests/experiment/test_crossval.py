@@ -6,13 +6,13 @@ import json
 import numpy as np
 import pytest
 
-from mer_jax import checks, cli, data, experiment
+from mer_jax import checks, cli, config, data, experiment
 from mer_jax.config import ExperimentConfig, FrontendConfig
 from mer_jax.data import synthetic
 from mer_jax.evaluation import repeated
 from mer_jax.experiment import running, targets, together, windows
 from mer_jax.models import DenseConfig
-from mer_jax.training import TrainingConfig
+from mer_jax.training import TrainingConfig, device_memory
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +125,41 @@ def test_together_and_one_by_one_give_the_same_files(run, tmp_path, monkeypatch)
     assert a == pytest.approx(b, abs=1e-5)
 
 
-def test_when_runs_are_trained_together():
+def test_front_ends_that_learn_are_trained_together_from_one_catalog(run, music, tmp_path, monkeypatch):
+    """From random crops of it, and with a dropout."""
+    settings = dataclasses.replace(
+        config.from_json((run / "config.json").read_text(), where=run),
+        frontend=FrontendConfig("pcen", {"n_mels": 12, "n_fft": 512, "hop_length": 256}, ("mean", "std")),
+        dense=DenseConfig(widths=(8,), dropout=0.2, norm="none"),
+        training=TrainingConfig(epochs=2, batch_size=16),
+    )
+
+    def runs(out):
+        return [dataclasses.replace(settings, seed=seed, out=out / str(seed)) for seed in range(2)]
+
+    loaded, load = [], data.load
+    monkeypatch.setattr(data, "load", lambda *a, **k: loaded.append(a) or load(*a, **k))
+    said = []
+    assert len(list(together.run_all(runs(tmp_path / "together"), say=said.append))) == 2
+    assert (len(loaded), said) == (1, [])
+    monkeypatch.setattr(together, "fit_population", lambda *_: pytest.fail("trained together"))
+    monkeypatch.setattr(device_memory, "budget_for_waveforms", lambda device: 1 << 20)
+    assert len(list(together.run_all(runs(tmp_path / "alone"), say=said.append))) == 2
+    assert "would take" in said[0]
+    for one, other in zip(runs(tmp_path / "together"), runs(tmp_path / "alone"), strict=True):
+        a, b = (np.load(each.out / "predictions.npz")["probabilities"] for each in (one, other))
+        np.testing.assert_allclose(a, b, atol=1e-5)
+        assert (one.out / "report.html").is_file()
+
+
+def test_when_runs_are_trained_together(music):
     settings = ExperimentConfig(network="dense")
+    catalog = data.load(music / "manifest.csv", sr=8000)
+    assert not together.why_one_by_one(settings, runs=2, cached=False, catalog=catalog)
+    of_torch = dataclasses.replace(settings, backend="nnaudio")
+    assert "nnaudio" in together.why_one_by_one(of_torch, runs=2, cached=False, catalog=catalog)
+    unknown = dataclasses.replace(catalog, durations_s=None)
+    assert "not known" in together.why_one_by_one(settings, runs=2, cached=False, catalog=unknown)
     assert not together.why_one_by_one(settings, runs=2, cached=True)
     assert "one run" in together.why_one_by_one(settings, runs=1, cached=True)
     assert "every epoch" in together.why_one_by_one(settings, runs=2, cached=False)

@@ -1,5 +1,7 @@
 """One contract for every front-end that learns: shapes, batching, compilation, gradients, and values at the start."""
 
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,7 @@ from flax import nnx
 from learnable_members import MEMBERS, SR, build, hard_clips, music
 
 from mer_jax import checks, frontends
+from mer_jax.signal import platform as signal_platform
 
 # Those without a fixed counterpart: that they start near log-mel is tested in test_learnable_references.py.
 NO_FIXED = ("leaf", "efficient_leaf", "sincnet", "td_filterbank")
@@ -78,6 +81,44 @@ def test_gradients_are_finite_on_hard_clips_of_30_s(case):
     # Everything but the floor of decibels, under which no value of these clips may lie, takes part.
     for path, leaf in jax.tree_util.tree_leaves_with_path(of_params):
         assert jnp.any(leaf != 0) or "floor" in jax.tree_util.keystr(path), jax.tree_util.keystr(path)
+
+
+@pytest.fixture(params=["cpu", "gpu"])
+def algorithms_of(request, monkeypatch):
+    """Everything that asks where it runs is told this platform."""
+    original = signal_platform.platform
+    for name, module in list(sys.modules.items()):
+        if name.startswith("mer_jax.") and getattr(module, "platform", None) is original:
+            monkeypatch.setattr(module, "platform", lambda: request.param)
+    # Functions that are compiled by themselves would keep the algorithm of the other platform.
+    jax.clear_caches()
+    yield request.param
+    jax.clear_caches()
+
+
+@pytest.mark.parametrize("case", MEMBERS)
+def test_two_models_at_once(case, algorithms_of):
+    """Values and gradients under vmap over the parameters, as a population has them."""
+    compute, params = function_of(build(case))
+    y = np.stack([[music(1500, seed) for seed in pair] for pair in ((0, 1), (2, 3))])
+    leaves, tree = jax.tree.flatten(params)
+    keys = jax.random.split(jax.random.key(0), len(leaves))
+    moved = [leaf + 0.02 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
+    both = jax.tree.map(lambda a, b: jnp.stack([a, b]), params, jax.tree.unflatten(tree, moved))
+
+    def energy(params, y):
+        found = compute(params, y)
+        return jnp.square(found).mean(), found
+
+    graded = jax.value_and_grad(energy, has_aux=True)
+    together = jax.jit(jax.vmap(graded))(both, y)
+    one_by_one = jax.jit(
+        lambda both, y: [graded(jax.tree.map(lambda x, k=k: x[k], both), y[k]) for k in range(2)]
+    )
+    for k, alone in enumerate(one_by_one(both, y)):
+        found = jax.tree.map(lambda x, k=k: x[k], together)
+        for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(alone), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * (1e-9 + float(jnp.abs(b).max())))
 
 
 @pytest.mark.slow
