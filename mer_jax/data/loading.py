@@ -12,8 +12,8 @@ SYNTHETIC = "synthetic"
 FACTS = "facts.json"
 """Name, licence, citation and the like, beside a manifest or in a data folder: an object of strings."""
 _KINDS = (
-    '"synthetic", a folder with one sub-folder a class, a manifest CSV (path,label,group), a prepared data set or a JSON '
-    "file that names several of these"
+    '"synthetic" (or "synthetic:900" for so many clips), a folder with one sub-folder a class, a manifest CSV '
+    "(path,label,group), a prepared data set or a JSON file that names several of these"
 )
 
 
@@ -21,10 +21,10 @@ def load(spec: str | Path, *, sr: int = 22050, read_headers: bool = True) -> Cat
     """Open a data set by name or place.
 
     Args:
-        spec: ``"synthetic"`` (the data set that this package composes itself), a folder with one sub-folder a class
-            (:mod:`.folder`), a manifest CSV (:mod:`.manifest`), a folder that :func:`.prepare.prepare` wrote, or a JSON file
-            that names several of these (:mod:`.joined`). A ``facts.json`` in the folder or beside the manifest is read into
-            :attr:`Catalog.facts`.
+        spec: ``"synthetic"`` (the data set that this package composes itself; ``"synthetic:900"`` for so many clips), a
+            folder with one sub-folder a class (:mod:`.folder`), a manifest CSV (:mod:`.manifest`), a folder that
+            :func:`.prepare.prepare` wrote, or a JSON file that names several of these (:mod:`.joined`). A ``facts.json`` in
+            the folder or beside the manifest is read into :attr:`Catalog.facts`.
         sr: rate to deliver, in Hz.
         read_headers: see :func:`.folder.catalog`.
 
@@ -45,10 +45,9 @@ def open_catalog(spec: str | Path, *, sr: int, read_headers: bool) -> Catalog:
     from mer_jax.data.builders import registry
 
     path = Path(spec)
-    if spec == SYNTHETIC:
-        from mer_jax.data import synthetic
-
-        return synthetic.catalog(sr=sr)
+    name, separator, count = str(spec).partition(":")
+    if name == SYNTHETIC and not (separator and path.exists()):
+        return _composed(spec, count if separator else None, sr)
     if ondisk.is_prepared(path):
         return ondisk.catalog(path, sr=sr)
     if path.is_dir():
@@ -89,3 +88,14 @@ def _with_facts(catalog: Catalog, path: Path) -> Catalog:
         raise DataError(path, "holds something else", expected=expected)
     name = found.pop("name", catalog.name)
     return dataclasses.replace(catalog, name=name, facts={**catalog.facts, **found})
+
+
+def _composed(spec: str | Path, count: str | None, sr: int) -> Catalog:
+    """The synthetic data set, of its usual size or of ``count`` clips."""
+    from mer_jax.data import synthetic
+
+    if count is None:
+        return synthetic.catalog(sr=sr)
+    if not count.isdecimal() or int(count) < 1:
+        raise DataError(spec, f"has {count!r} for a number of clips", expected="synthetic, or synthetic:900")
+    return synthetic.catalog(int(count), sr=sr)

@@ -20,7 +20,7 @@ from flax import nnx
 
 from mer_jax._shapes import Float, Int
 from mer_jax.config import ExperimentConfig
-from mer_jax.data import pipeline
+from mer_jax.data import pages, pipeline
 from mer_jax.data.atomic import write_arrays
 from mer_jax.data.catalog import Catalog
 from mer_jax.data.rated_loader import with_ratings
@@ -31,8 +31,12 @@ from mer_jax.models import EmotionModel, Normalizer
 from mer_jax.models.emotion import as_sequence
 from mer_jax.models.vgg19 import VGG19
 from mer_jax.signal.devices import over_devices
+from mer_jax.signal.platform import platform
+from mer_jax.training import device_memory
+from mer_jax.training.population import clips_on
 
 BATCH_SIZE = 16
+ACCELERATOR_BATCH_SIZE = 128
 # Clips whose frames are measured at a time.
 _STANDARDISE_CLIPS = 128
 
@@ -125,10 +129,11 @@ def compute(
         The values and the valid samples of each clip.
     """
     function = fixed_part(model)
+    from_device = prepare is None and _fits_on_accelerator(catalog, num_samples)
     loader = pipeline.Loader(
         catalog,
         np.arange(len(catalog)),
-        batch_size=min(BATCH_SIZE, len(catalog)),
+        batch_size=min(ACCELERATOR_BATCH_SIZE if from_device else BATCH_SIZE, len(catalog)),
         num_samples=num_samples,
         shuffle=False,
         seed=0,
@@ -139,7 +144,7 @@ def compute(
     values: np.ndarray | None = None
     lengths = np.zeros(len(catalog), np.int32)
     done = 0
-    for batch in loader:
+    for batch in _batches_on_device(loader) if from_device else loader:
         real = batch["weight"] > 0
         inputs = batch["waveform"] if prepare is None else prepare(batch["waveform"])
         found = np.asarray(function(inputs, batch["length"]), np.float32)
@@ -152,6 +157,34 @@ def compute(
             progress(done, len(catalog))
     assert values is not None  # a catalog has a clip
     return values, lengths
+
+
+def _fits_on_accelerator(catalog: Catalog, num_samples: int) -> bool:
+    """Whether all audio is to lie on the device, which a CPU has no use for."""
+    if platform() == "cpu" or catalog.durations_s is None:
+        return False
+    lengths = np.rint(catalog.durations_s * catalog.sr).astype(np.int64)
+    budget = device_memory.budget_for_waveforms(jax.local_devices()[0])
+    return pages.bytes_needed(lengths, num_samples) <= budget
+
+
+def _batches_on_device(loader: pipeline.Loader) -> Iterator[dict[str, Any]]:
+    """The batches of an epoch, their waveforms cut from the whole data set on the device: one transfer, of 16-bit samples."""
+    clips = clips_on(loader, jax.local_devices()[0])
+
+    @jax.jit
+    def cut(clips: Any, rows: Any, starts: Any) -> Any:
+        return clips.batch(rows, starts, None, num_samples=loader.num_samples)
+
+    rows, real = loader.rows_of_epoch(0)
+    for some, starts, weight in zip(rows, loader.starts_of_epoch(0), real, strict=True):
+        found = cut(clips, some, starts)
+        yield {
+            "waveform": found["waveform"],
+            "length": np.asarray(found["length"]),
+            "index": some,
+            "weight": weight.astype(np.float32),
+        }
 
 
 def key(*parts: object) -> str:

@@ -16,6 +16,7 @@ from mer_jax.data.catalog import Catalog
 from mer_jax.experiment import fitting, running, targets
 from mer_jax.experiment.running import Prepared
 from mer_jax.models import EmotionModel
+from mer_jax.signal.platform import platform
 from mer_jax.training import device_memory
 from mer_jax.training.loop import Watch
 from mer_jax.training.population import Recruit, fit_population
@@ -40,10 +41,14 @@ def why_one_by_one(
         cached: whether their features were computed before.
         catalog: the data set, whose waveforms are to lie on the device where they were not; None keeps them on the host.
     """
-    if runs < 2:
-        return "there is one run"
-    if settings.network not in ("dense", "recurrent"):
-        return f"a {settings.network} network keeps all cores busy by itself"
+    # An accelerator waits for the host between the steps of any of these networks, also where there is one run.
+    if platform() == "cpu":
+        if runs < 2:
+            return "there is one run"
+        if settings.network not in ("dense", "recurrent"):
+            return f"a {settings.network} network keeps all cores busy by itself"
+    if settings.network == "vgg19" and not cached:
+        return "the pictures are drawn in every epoch"
     return why_batch_by_batch(settings, cached=cached, catalog=catalog)
 
 

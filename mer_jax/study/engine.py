@@ -10,7 +10,7 @@ from typing import Any
 
 from mer_jax import data, machine
 from mer_jax.config import to_json
-from mer_jax.data import splits
+from mer_jax.data import memory, splits
 from mer_jax.data.atomic import write_lines
 from mer_jax.data.catalog import Catalog
 from mer_jax.evaluation import study_report
@@ -42,7 +42,13 @@ class Job:
         return (settings.of_cell(self.cell, fold=self.fold, seed=self.seed).out / RESULT).is_file()
 
 
-def run(settings: StudyConfig, *, progress: bool = True, population: together.Population = "auto") -> Path:
+def run(
+    settings: StudyConfig,
+    *,
+    progress: bool = True,
+    population: together.Population = "auto",
+    catalog: Catalog | None = None,
+) -> Path:
     """Run what is missing of a study and write its report.
 
     Args:
@@ -50,6 +56,7 @@ def run(settings: StudyConfig, *, progress: bool = True, population: together.Po
         progress: show progress.
         population: "auto" trains cells of the same features together where that is quicker
             (:func:`mer_jax.experiment.together.why_one_by_one`), "off" one after the other.
+        catalog: what ``settings.data`` stands for, where it has been opened already; None opens it.
 
     Returns:
         The folder, with ``report.html``, ``table.csv``, ``results.json`` and a folder for each cell.
@@ -59,7 +66,8 @@ def run(settings: StudyConfig, *, progress: bool = True, population: together.Po
     """
     settings = settings.resolved()
     out = Path(settings.out)
-    catalog = targets.with_targets(data.load(settings.data, sr=settings.sr), settings.task, settings.data)
+    opened = data.load(settings.data, sr=settings.sr) if catalog is None else memory.in_memory(catalog)
+    catalog = targets.with_targets(opened, settings.task, settings.data)
     base = _base(settings)
     for cell in settings.chosen:
         # Refuses a cell whose features the backend does not have.

@@ -138,7 +138,7 @@ def _train_all(
             with jax.default_device(device):
                 clips: epoch.Clips | None = None
                 while not stop.is_set() and (some := source.next_block()):
-                    clips = _clips(some[0], device) if clips is None else clips
+                    clips = clips_on(some[0].train_loader, device) if clips is None else clips
                     for same in _by_program(list(map(make, some))):
                         room = _room(same, clips, device) if block is None else len(same)
                         for first in range(0, len(same), room):
@@ -195,8 +195,8 @@ class _Source:
             return found
 
 
-def _clips(given: Recruit | Member, device: jax.Device) -> epoch.Clips:
-    loader = given.train_loader
+def clips_on(loader: Any, device: jax.Device) -> epoch.Clips:
+    """All clips of a loader's data set on a device; ``loader`` as :class:`.member.RowLoader`."""
     rows = np.arange(len(loader.catalog))
     columns = loader.columns(rows, np.ones(len(rows), bool))
     # Arrays that nobody writes to: a CPU device takes large ones over as they are.

@@ -35,3 +35,12 @@ def test_what_is_not_there_or_not_a_data_set(mood_folder, tmp_path):
         data.load("synthtic")
     with pytest.raises(DataError, match="is a file, but not a CSV"):
         data.load(mood_folder / "Happy" / "H00.flac")
+
+
+def test_the_synthetic_data_set_of_any_size():
+    catalog = data.load("synthetic:30")
+    assert len(catalog) == 30
+    assert catalog.ids == data.load("synthetic").ids[:30]
+    for spec in ("synthetic:", "synthetic:0", "synthetic:many"):
+        with pytest.raises(DataError, match="number of clips"):
+            data.load(spec)

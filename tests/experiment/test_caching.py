@@ -148,3 +148,25 @@ def test_pictures_of_every_feature_share_the_base_program(music, tmp_path):
         other = dataclasses.replace(config, frontend=FrontendConfig(name, options))
         caching.fixed_part(building.build_model(other, 5, base=base))
     assert caching._base_function.cache_info().currsize == 1
+
+
+@pytest.mark.parametrize("network", ["dense", "vgg19"])
+def test_an_accelerator_cuts_the_clips_from_its_own_memory_and_finds_the_same(
+    music, tmp_path, network, monkeypatch
+):
+    config = settings(music, tmp_path, network)
+    catalog = data.load(config.data, sr=config.sr)
+    model = building.build_model(config, len(catalog.classes))
+    expected = caching.compute(catalog, model, num_samples=config.num_samples)
+    used = []
+    on_device = caching._batches_on_device
+    monkeypatch.setattr(caching, "platform", lambda: "gpu")
+    monkeypatch.setattr(caching, "ACCELERATOR_BATCH_SIZE", 64)  # does not divide 150
+    monkeypatch.setattr(caching, "_batches_on_device", lambda loader: used.append(1) or on_device(loader))
+    found = caching.compute(catalog, model, num_samples=config.num_samples)
+    assert used
+    np.testing.assert_array_equal(found[1], expected[1])
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-5 * np.abs(expected[0]).max())
+    # What does not fit stays with the host.
+    monkeypatch.setattr(caching.device_memory, "budget_for_waveforms", lambda _: 1000)
+    assert not caching._fits_on_accelerator(catalog, config.num_samples)

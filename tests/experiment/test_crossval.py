@@ -170,6 +170,17 @@ def test_when_runs_are_trained_together(music):
     assert "checkpoint_every_steps" in together.why_one_by_one(within, runs=2, cached=True)
 
 
+def test_an_accelerator_takes_an_epoch_as_one_program(music, monkeypatch):
+    settings = ExperimentConfig(network="dense")
+    pictures = dataclasses.replace(settings, network="vgg19")
+    catalog = data.load(music / "manifest.csv", sr=8000)
+    assert "all cores" in together.why_one_by_one(pictures, runs=2, cached=True)
+    monkeypatch.setattr(together, "platform", lambda: "gpu")
+    assert not together.why_one_by_one(settings, runs=1, cached=True)
+    assert not together.why_one_by_one(pictures, runs=1, cached=True)
+    assert "drawn" in together.why_one_by_one(pictures, runs=1, cached=False, catalog=catalog)
+
+
 def test_a_run_on_another_split_is_cross_validated_over_grouped_folds(run, tmp_path, monkeypatch):
     config = json.loads((run / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"split": "hash"}))

@@ -1,18 +1,21 @@
-"""Parity and speed of the front-ends on a machine with a GPU, in chunks that each end within nine minutes.
+"""Everything that is to be measured and verified on a machine with a GPU, in chunks that each end within nine minutes.
 
-    python experiments/benchmark/gpu_frontends.py --list
-    python experiments/benchmark/gpu_frontends.py --out DIR --chunks parity-1 parity-2
-    python experiments/benchmark/gpu_frontends.py --out DIR                               # all chunks, one after the other
-    python experiments/benchmark/gpu_frontends.py --out DIR --tiny                        # the same chunks at toy sizes
+    python experiments/benchmark/gpu.py --list
+    python experiments/benchmark/gpu.py --out DIR --chunks parity-1 models population
+    python experiments/benchmark/gpu.py --out DIR                  # all chunks, one after the other
+    python experiments/benchmark/gpu.py --out DIR --tiny           # the same chunks at toy sizes, on a CPU too
 
-Needs Python 3.12 with jax (CUDA), flax, optax, numpy and scipy; the peers need torch (CUDA), torchaudio and nnAudio. nnAudio is
-one pure-Python wheel that needs torch, numpy and scipy only, and runs from the unopened file:
+Needs Python 3.12 with jax (CUDA), flax, optax, numpy and scipy; the peers need torch (CUDA), torchaudio and nnAudio;
+populations and the jobs need grain, scikit-learn, orbax-checkpoint, rich and matplotlib. Packages that are not installed can be
+carried as wheels and unpacked beside:
 
-    pip download nnAudio==0.3.4 --no-deps -d wheels        # elsewhere; carry the folder
-    PYTHONPATH=wheels/nnaudio-0.3.4-py3-none-any.whl python experiments/benchmark/gpu_frontends.py --out DIR
+    pip download --no-deps -d wheels nnAudio==0.3.4 grain array_record portpicker cloudpickle          # elsewhere
+    pip install --no-deps --no-index --target site wheels/*.whl
+    PYTHONPATH=site python experiments/benchmark/gpu.py --out DIR
 
-librosa is not needed: parity is measured against the committed reference file. Each chunk writes DIR/CHUNK.json as it goes, so
-that a chunk which is cut off keeps what it measured. Peers run in full float32; nnAudio a second time with TF32.
+librosa is not needed: parity is measured against the committed reference file. Each chunk writes DIR/CHUNK.json as it goes,
+so that a chunk which is cut off keeps what it measured; the ablation goes on where it stopped when its chunk runs again. Peers
+run in full float32; nnAudio a second time with TF32. The tests of what only a GPU can show: pytest -m gpu.
 """
 
 import argparse
@@ -48,6 +51,32 @@ def chunks(tiny: bool) -> dict[str, list[str]]:
     parity = [str(HERE / "parity.py"), "--reference", "file", "--transforms"]
     many, most, long, most_long = ("1", "2", "1", "1.5") if tiny else ("32 128", "1024", "5", "30")
     memory, rounds = ("2", ["--rounds", "1"]) if tiny else ("128", [])
+    bench = ["-m", "mer_jax.benchmark"]
+    job = [
+        "--clips",
+        "150",
+        "--image-size",
+        "32",
+        "--epochs",
+        "1",
+        "--cells",
+        "series-rms",
+        "numbers-time",
+        "picture-mel",
+    ]
+    grid = [
+        "--clips",
+        "150",
+        "--folds",
+        "1",
+        "--seeds",
+        "1",
+        "--epochs",
+        "1",
+        "--frontends",
+        "log_mel",
+        "pcen:trainable",
+    ]
     timing = ["--memory", "none", *rounds]
     both = [*FIRST, *SECOND]
     return {
@@ -60,6 +89,15 @@ def chunks(tiny: bool) -> dict[str, list[str]]:
         "first-long": _suite(FIRST, many, most_long, *timing),
         "second-long": _suite(SECOND, many, most_long, *timing),
         "largest": _suite(both, most, most_long, *timing),
+        "models": [*bench, "models", *(["--quick", "--cases", "dense_step"] if tiny else [])],
+        "population": [
+            *bench,
+            "population",
+            *(["--members", "2", "--rounds", "1"] if tiny else ["--rounds", "2"]),
+        ],
+        "scaling": [*bench, "scaling", *(["--quick", "--cases", "mel", "--batch", "1", "2"] if tiny else [])],
+        "job": [str(HERE / "study_job.py"), *(job if tiny else ["--again"])],
+        "ablation": [str(HERE / "ablation_job.py"), "--out", "{out}/ablation", *(grid if tiny else [])],
         "memory": _suite(both, memory, most_long, "--memory", "all", "--rounds", "1"),
     }
 
@@ -109,6 +147,7 @@ def _peers_are_here(environment: dict[str, str]) -> bool:
 def _run(name: str, arguments: list[str], out: Path, environment: dict[str, str]) -> str:
     print(f"== {name}", flush=True)
     start = time.monotonic()
+    arguments = [argument.replace("{out}", str(out)) for argument in arguments]
     command = [sys.executable, *arguments, "--json", str(out / f"{name}.json")]
     try:
         done = subprocess.run(command, env=environment, timeout=CHUNK_LIMIT_S)
