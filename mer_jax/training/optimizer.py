@@ -104,13 +104,31 @@ def of_rates(
 
     def adamw(rate: optax.Schedule, decay: jax.typing.ArrayLike) -> optax.GradientTransformation:
         # Each part by its own norm: filters see gradients of another size than layers do, and a frozen part's do not count.
-        clip = [optax.clip_by_global_norm(clip_norm)] if clip_norm else []
+        clip = [_clip_by_norm(clip_norm)] if clip_norm else []
         return optax.chain(*clip, optax.adamw(rate, weight_decay=decay, mask=_decayed))
 
     return optax.multi_transform(
         {"frontend": adamw(frontend_rate, frontend_weight_decay), "model": adamw(rate, weight_decay)},
         _labels,
     )
+
+
+def _clip_by_norm(limit: float) -> optax.GradientTransformation:
+    """``optax.clip_by_global_norm``, as a product with one number.
+
+    Optax divides every gradient by the norm and selects; XLA writes that quotient to memory and reads it back. For the 26 million
+    weights of VGG19's first dense layer that is a quarter of a step's traffic.
+    """
+
+    def update(
+        updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None
+    ) -> tuple[optax.Updates, optax.OptState]:
+        del params
+        norm = optax.tree.norm(updates)
+        factor = jnp.where(norm < limit, 1.0, limit / norm)
+        return jax.tree.map(lambda gradient: gradient * factor.astype(gradient.dtype), updates), state
+
+    return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
 
 
 def _labels(params: optax.Params) -> optax.Params:

@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from mer_jax import checks
+from mer_jax.training import optimizer
 from mer_jax.training.optimizer import OptimizerConfig, build, learning_rate
 
 
@@ -153,3 +154,13 @@ def test_configuration_is_checked(field, value):
 def test_no_steps_are_refused():
     with pytest.raises(checks.ArgumentError, match="total_steps"):
         build(OptimizerConfig(), 0)
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.01, 1.0, 100.0, float("nan")])
+def test_gradients_are_clipped_as_optax_clips_them(rng, scale):
+    gradients = {"a": jnp.asarray(scale * rng.normal(size=(3, 4))), "b": jnp.asarray(scale * rng.normal(size=5))}
+    ours, theirs = optimizer._clip_by_norm(1.0), optax.clip_by_global_norm(1.0)
+    assert jax.tree.structure(ours.init(gradients)) == jax.tree.structure(theirs.init(gradients))
+    found, expected = (one.update(gradients, one.init(gradients))[0] for one in (ours, theirs))
+    for name in gradients:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-6)
