@@ -202,6 +202,7 @@ def evaluate(
     data: str | None = None,
     part: Literal["validation", "test"] = "test",
     hop_s: float | None = None,
+    precision: Literal["f32", "tf32", "bf16"] | None = None,
     folds: int | None = None,
     seeds: int = 1,
     leave_one_out: tuple[str, ...] = (),
@@ -221,6 +222,7 @@ def evaluate(
         part: which part of the run's own split: test or validation.
         hop_s: score windows of the run's length, one every so many seconds, and tracks by the mean of their windows; without
             it a clip is scored by its middle (ratings over time: by windows side by side that cover all of them).
+        precision: compute in f32, tf32 or bf16 instead of the precision that the run was trained in (docs/precision.md).
         folds: cross-validate the run's configuration: train it anew on each of so many folds; goes on where it stopped.
         seeds: how many times, each with its own folds and initial weights.
         leave_one_out: data sets: train the run's configuration on all of them but one and test on that one, for each in turn;
@@ -233,10 +235,11 @@ def evaluate(
     from mer_jax import experiment
 
     if leave_one_out or quadrants or within:
-        if data is not None or part != "test" or hop_s is not None or folds is not None or seeds != 1:
+        own = (data, hop_s, precision, folds) != (None,) * 4
+        if own or part != "test" or seeds != 1:
             raise checks.ConfigError(
                 "leave_one_out",
-                "goes with none of data, part, hop_s, folds and seeds",
+                "goes with none of data, part, hop_s, precision, folds and seeds",
                 expected="evaluate RUN --leave-one-out DATA DATA ... [--quadrants] [--within]",
             )
         from mer_jax.experiment import transfer
@@ -247,16 +250,18 @@ def evaluate(
         )
         return
     if folds is not None:
-        if data is not None or part != "test" or hop_s is not None:
+        if (data, hop_s, precision) != (None,) * 3 or part != "test":
             raise checks.ConfigError(
-                "folds", "goes with neither data, part nor hop_s", expected="evaluate RUN --folds K --seeds R"
+                "folds",
+                "goes with neither data, part, hop_s nor precision: a run is trained anew in its own",
+                expected="evaluate RUN --folds K --seeds R",
             )
 
         _start_jax()
         out = experiment.cross_validate(run, folds=folds, seeds=seeds, population=population)
         print(experiment.describe(out))
         return
-    found = experiment.evaluate(run, spec=data, part=part, hop_s=hop_s)
+    found = experiment.evaluate(run, spec=data, part=part, hop_s=hop_s, precision=precision)
     segments = found.pop("segments", None)
     print(f"{run} on {data or part}: {found['num_clips']} {'clips' if segments is None else 'tracks'}")
     _show_scores(found)

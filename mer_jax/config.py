@@ -9,7 +9,9 @@ from typing import Any, Literal, get_type_hints
 
 from mer_jax import checks
 from mer_jax.features.statistics import STATISTICS
+from mer_jax.models import precision
 from mer_jax.models.dense import DenseConfig
+from mer_jax.models.precision import Precision
 from mer_jax.models.recurrent import RecurrentConfig
 from mer_jax.models.vgg19 import VGG19Config
 from mer_jax.training.augmentation import AugmentationConfig
@@ -75,6 +77,8 @@ class ExperimentConfig:
     """Where a VGG19's convolutions start: imagenet (base_weights), or random ones (he)."""
     base_weights: Path = Path("checkpoints/vgg19_imagenet")
     """ImageNet weights: what 'mer-jax weights' wrote, or a file of Keras, NumPy or torchvision."""
+    precision: Precision = "f32"
+    """Of the network's products and values: f32, tf32 (a GPU's matrix units) or bf16 (docs/precision.md)."""
     augmentation: AugmentationConfig = AugmentationConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     training: TrainingConfig = TrainingConfig()
@@ -92,6 +96,7 @@ class ExperimentConfig:
             raise checks.ConfigError(
                 "fold", f"is {self.fold}", expected=f"0: the split {self.split!r} has no folds"
             )
+        precision.check(self.precision)
         if self.task == "dynamic":
             self._check_dynamic()
 

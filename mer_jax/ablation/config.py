@@ -9,7 +9,9 @@ from mer_jax import checks, features
 from mer_jax.config import ExperimentConfig, FrontendConfig
 from mer_jax.data.splits import FOLDS
 from mer_jax.evaluation.study_folder import Split
+from mer_jax.models import precision
 from mer_jax.models.dense import DenseConfig
+from mer_jax.models.precision import Precision
 from mer_jax.models.recurrent import RecurrentConfig
 from mer_jax.models.vgg19 import VGG19Config
 from mer_jax.training.loop import TrainingConfig
@@ -70,10 +72,13 @@ class AblationConfig:
     """Where the VGG19's convolutions start: imagenet (base_weights), or random ones (he)."""
     base_weights: Path = Path("checkpoints/vgg19_imagenet")
     """ImageNet weights: what 'mer-jax weights' wrote, or a file of Keras, NumPy or torchvision."""
+    precision: Precision = "f32"
+    """Of the network's products and values: f32, tf32 (a GPU's matrix units) or bf16 (docs/precision.md)."""
     optimizer: OptimizerConfig = OptimizerConfig()
     training: TrainingConfig = TrainingConfig(epochs=60, patience=10, monitor="accuracy")
 
     def __post_init__(self) -> None:
+        precision.check(self.precision)
         if not self.members:
             raise checks.ConfigError("frontends", "names none", expected="one or more")
         folders = [member.folder for member in self.members]
@@ -115,6 +120,7 @@ class AblationConfig:
             vgg19=self.vgg19,
             base_init=self.base_init,
             base_weights=self.base_weights,
+            precision=self.precision,
             optimizer=self.optimizer,
             training=self.training,
         )

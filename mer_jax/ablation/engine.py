@@ -228,7 +228,14 @@ def _measure_step(model: EmotionModel, loader: Any, config: Any, task: Any) -> d
     """Milliseconds of a warm training step (median of five) and the memory that its program plans for temporary values."""
     transform = optimizer.build(config.optimizer, config.training.epochs * loader.steps_per_epoch)
     graph, state = training_step.create(model, transform, seed=0, task=task)
-    function = jax.jit(training_step.make_step(graph, transform, task=task))
+    step = training_step.make_step(
+        graph,
+        transform,
+        task=task,
+        accumulate_steps=config.training.accumulate_steps,
+        remat=config.training.remat,
+    )
+    function = jax.jit(step)
     batch = {name: value for name, value in next(iter(loader)).items() if name != "index"}
     compiled = function.lower(state, batch).compile()
     jax.block_until_ready(compiled(state, batch))

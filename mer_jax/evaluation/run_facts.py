@@ -42,6 +42,7 @@ _RUN_FACTS: dict[str, tuple[str, str]] = {
     "compile_s": ("of which compiling (s)", "{:,.1f}"),
     "num_parameters": ("Parameters", "{:,}"),
     "backend": ("Backend", "{}"),
+    "precision": ("Precision of the network", "{}"),
 }
 
 _DATA_FACTS = {

@@ -14,6 +14,7 @@ from mer_jax.frontends.base import Frontend
 from mer_jax.frontends.image import Image
 from mer_jax.models import EmotionModel, Normalizer
 from mer_jax.models.dense import DenseNet
+from mer_jax.models.precision import network_dtype
 from mer_jax.models.vgg19 import VGG19, VGG19Base
 
 # What each network takes of a clip.
@@ -42,14 +43,17 @@ def build_model(
     rngs = nnx.Rngs(settings.seed)
     found = build_features(settings, rngs)
     frontend = found.frontend
+    precision, dtype = settings.precision, network_dtype(settings.precision)
     if settings.network == "vgg19":
         base = load_base(settings) if base is None else base
-        vgg19 = VGG19(num_classes=num_outputs, config=settings.vgg19, base=base, rngs=rngs)
-        return EmotionModel(_of_backend(frontend, settings.backend), None, vgg19)
+        vgg19 = VGG19(num_classes=num_outputs, config=settings.vgg19, base=base, dtype=dtype, rngs=rngs)
+        return EmotionModel(_of_backend(frontend, settings.backend), None, vgg19, precision=precision)
     size = found.num_features
     network: nnx.Module
     if settings.network == "dense":
-        network = DenseNet(num_features=size, num_classes=num_outputs, config=settings.dense, rngs=rngs)
+        network = DenseNet(
+            num_features=size, num_classes=num_outputs, config=settings.dense, dtype=dtype, rngs=rngs
+        )
     elif rate_hz is not None:
         if "hop" in frontend.trainable:
             raise checks.ConfigError(
@@ -66,6 +70,7 @@ def build_model(
             num_steps=grid.num_steps,
             hop_length=frontend.hop_length,
             step_samples=grid.step,
+            dtype=dtype,
             rngs=rngs,
         )
     else:
@@ -74,10 +79,11 @@ def build_model(
             num_features=size,
             num_classes=num_outputs,
             num_frames=frontend.num_frames(settings.num_samples),
+            dtype=dtype,
             rngs=rngs,
         )
     given = _of_backend(frontend, settings.backend)
-    return EmotionModel(given, Normalizer(size), network, summary=found.summary)
+    return EmotionModel(given, Normalizer(size), network, summary=found.summary, precision=precision)
 
 
 def build_features(settings: ExperimentConfig, rngs: nnx.Rngs) -> FeatureSet:

@@ -29,6 +29,7 @@ from mer_jax.frontends.backends.handover import Precomputed
 from mer_jax.frontends.base import Frontend
 from mer_jax.models import EmotionModel, Normalizer
 from mer_jax.models.emotion import as_sequence
+from mer_jax.models.precision import Precision, network_dtype, products
 from mer_jax.models.vgg19 import VGG19
 from mer_jax.signal.devices import over_devices
 from mer_jax.signal.platform import platform
@@ -68,8 +69,9 @@ def fixed_part(model: EmotionModel) -> Callable[[Any, Any], jax.Array]:
     if not isinstance(model.network, VGG19):
         return lambda waveforms, lengths: compute(state, waveforms, lengths)
     base_graph, base_state = nnx.split(model.network.base)
-    convolve = _base_function(base_graph)
-    kernels = model.network.base.transformed_kernels()
+    convolve = _base_function(base_graph, model.precision)
+    # Winograd's convolution computes in full float32 alone.
+    kernels = model.network.base.transformed_kernels() if model.precision == "f32" else None
 
     def of_picture(waveforms: Any, lengths: Any) -> jax.Array:
         # A convolution keeps all cores busy by itself, from one device.
@@ -80,9 +82,14 @@ def fixed_part(model: EmotionModel) -> Callable[[Any, Any], jax.Array]:
 
 
 @lru_cache(maxsize=4)
-def _base_function(graph: Any) -> Callable[[Any, Any, jax.Array], jax.Array]:
+def _base_function(graph: Any, precision: Precision) -> Callable[[Any, Any, jax.Array], jax.Array]:
     """The compiled base; pictures of every feature share it, where one program with the front-end would be one for each."""
-    return jax.jit(lambda state, kernels, images: nnx.merge(graph, state).features(images, kernels=kernels))
+
+    def features(state: Any, kernels: Any, images: jax.Array) -> jax.Array:
+        with products(precision):
+            return nnx.merge(graph, state).features(images, dtype=network_dtype(precision), kernels=kernels)
+
+    return jax.jit(features)
 
 
 class _Nothing(nnx.Module):
@@ -92,7 +99,7 @@ class _Nothing(nnx.Module):
 def trained_part(model: EmotionModel) -> EmotionModel:
     """The rest: takes a :class:`FeatureArray`'s rows for waveforms. It shares its weights with ``model``."""
     network = model.network.head if isinstance(model.network, VGG19) else model.network
-    return EmotionModel(_given(model.frontend), model.normalizer, network)
+    return EmotionModel(_given(model.frontend), model.normalizer, network, precision=model.precision)
 
 
 def seed_of(settings: ExperimentConfig) -> int | None:

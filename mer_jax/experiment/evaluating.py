@@ -10,11 +10,17 @@ from mer_jax.data import splits
 from mer_jax.data.catalog import Catalog
 from mer_jax.experiment import inputs, sequences, targets, windows
 from mer_jax.experiment.restoring import TrainedRun, output_function, restore
+from mer_jax.models.precision import Precision
 from mer_jax.training.task import SequenceRegression
 
 
 def evaluate(
-    path: str | Path, *, spec: str | None = None, part: str = "test", hop_s: float | None = None
+    path: str | Path,
+    *,
+    spec: str | None = None,
+    part: str = "test",
+    hop_s: float | None = None,
+    precision: Precision | None = None,
 ) -> dict[str, Any]:
     """Score a finished run anew.
 
@@ -24,6 +30,7 @@ def evaluate(
         part: "validation" or "test" of the run's own split.
         hop_s: score by windows as long as the run was trained on, one every ``hop_s`` seconds of each clip, rather than by the
             clip's middle.
+        precision: to compute in; None is that which the run was trained in.
 
     Returns:
         The scores (:func:`mer_jax.evaluation.scores.compute`, or those of :mod:`mer_jax.evaluation.target_scores`). With
@@ -35,7 +42,7 @@ def evaluate(
         mer_jax.checks.InputError: the run or the data cannot be used, or the classes (targets, tags) differ.
     """
     checks.one_of("part", part, ("validation", "test"))
-    trained = restore(path)
+    trained = restore(path, precision=precision)
     settings = trained.config
     catalog = _catalog(trained, spec or settings.data)
     rows = np.arange(len(catalog))

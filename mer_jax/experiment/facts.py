@@ -28,6 +28,7 @@ def of_run(
         "split": settings.split,
         **({"fold": settings.fold, "folds": settings.folds} if settings.split == "grouped" else {}),
         "backend": settings.backend,
+        "precision": settings.precision,
         **parameter_counts(model),
         **of_base(settings, model),
         "versions": machine.describe_versions(),

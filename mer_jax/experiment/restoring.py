@@ -14,6 +14,7 @@ from mer_jax.config import ExperimentConfig
 from mer_jax.data.catalog import scaled
 from mer_jax.experiment import building, caching, facts, inputs, targets
 from mer_jax.models import EmotionModel
+from mer_jax.models.precision import Precision
 from mer_jax.models.vgg19 import VGG19
 from mer_jax.training import checkpoint
 from mer_jax.training.task import Task
@@ -25,7 +26,7 @@ class TrainedRun:
 
     Attributes:
         path: the run folder.
-        config: its configuration.
+        config: its configuration, with the precision in which ``model`` computes.
         outputs: names of what the model gives: classes, targets or tags.
         task: what the model was asked for.
         class_valence_arousal: (classes, 2) mean valence and arousal of each class in the training part, or None.
@@ -48,8 +49,12 @@ class TrainedRun:
         return scaled(ratings, self.rating_range or (-1.0, 1.0))
 
 
-def restore(path: str | Path) -> TrainedRun:
+def restore(path: str | Path, *, precision: Precision | None = None) -> TrainedRun:
     """Load a finished run for evaluation and prediction.
+
+    Args:
+        path: the run folder.
+        precision: to compute in; None is that which the run was trained in.
 
     Raises:
         mer_jax.checks.CheckpointError: the folder holds no run, or one without a checkpoint, or the weights of its frozen base
@@ -67,6 +72,8 @@ def restore(path: str | Path) -> TrainedRun:
     settings = config.from_json(
         (path / "config.json").read_text(encoding="utf-8"), where=path / "config.json"
     )
+    if precision is not None:
+        settings = dataclasses.replace(settings, precision=precision)
     known = json.loads((path / "facts.json").read_text(encoding="utf-8"))
     of = {"classes": ["classes"], "joint": ["classes", "targets"]}.get(settings.task, ["targets"])
     names = tuple(name for part in of for name in known["data"][part])

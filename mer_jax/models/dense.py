@@ -8,9 +8,11 @@ from typing import Literal, get_args
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.typing import DTypeLike
 
 from mer_jax import checks
 from mer_jax._shapes import Array, Bool, Float
+from mer_jax.models.precision import logits_dtype
 
 Activation = Literal["relu", "gelu", "silu", "tanh"]
 Norm = Literal["batch", "layer", "none"]
@@ -49,6 +51,8 @@ class DenseStack(nnx.Module):
         activation: relu, gelu, silu or tanh.
         norm: batch, layer or none.
         dropout: share of outputs set to zero in training.
+        dtype: to compute in (:mod:`.precision`); weights, statistics and logits stay in float32. None computes in the type of
+            input and weights.
         rngs: keys of the initial weights.
 
     Raises:
@@ -64,6 +68,7 @@ class DenseStack(nnx.Module):
         activation: Activation = "relu",
         norm: Norm = "none",
         dropout: float = 0.3,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs,
     ) -> None:
         checks.positive_int("num_features", num_features)
@@ -72,10 +77,14 @@ class DenseStack(nnx.Module):
         self.activation = activation
         sizes = [num_features, *widths]
         init = nnx.initializers.glorot_uniform()
-        self.layers = nnx.List([nnx.Linear(a, b, kernel_init=init, rngs=rngs) for a, b in pairwise(sizes)])
-        self.norms = nnx.List([_norm(norm, width, rngs) for width in widths])
+        self.layers = nnx.List(
+            [nnx.Linear(a, b, kernel_init=init, dtype=dtype, rngs=rngs) for a, b in pairwise(sizes)]
+        )
+        self.norms = nnx.List([_norm(norm, width, dtype, rngs) for width in widths])
         self.dropout = nnx.Dropout(dropout)
-        self.logits = nnx.Linear(sizes[-1], num_classes, kernel_init=init, rngs=rngs)
+        self.logits = nnx.Linear(
+            sizes[-1], num_classes, kernel_init=init, dtype=logits_dtype(dtype), rngs=rngs
+        )
 
     def __call__(
         self,
@@ -113,11 +122,18 @@ class DenseNet(DenseStack):
         num_features: size of the vector.
         num_classes: number of logits.
         config: widths, activation, normalisation, dropout.
+        dtype: as of :class:`DenseStack`.
         rngs: keys of the initial weights.
     """
 
     def __init__(
-        self, *, num_features: int, num_classes: int, config: DenseConfig | None = None, rngs: nnx.Rngs
+        self,
+        *,
+        num_features: int,
+        num_classes: int,
+        config: DenseConfig | None = None,
+        dtype: DTypeLike | None = None,
+        rngs: nnx.Rngs,
     ) -> None:
         config = config or DenseConfig()
         super().__init__(
@@ -127,6 +143,7 @@ class DenseNet(DenseStack):
             activation=config.activation,
             norm=config.norm,
             dropout=config.dropout,
+            dtype=dtype,
             rngs=rngs,
         )
 
@@ -151,14 +168,15 @@ def _bias_at_rest(layer: nnx.Linear, x: jax.Array) -> jax.Array:
     learning rate of that noise, and running averages, which follow slowly, let them into predictions.
     """
     assert layer.bias is not None
-    return x @ layer.kernel[...] + jax.lax.stop_gradient(layer.bias[...])[None]
+    x, kernel, bias = layer.promote_dtype((x, layer.kernel[...], layer.bias[...]), dtype=layer.dtype)
+    return x @ kernel + jax.lax.stop_gradient(bias)[None]
 
 
-def _norm(kind: Norm, width: int, rngs: nnx.Rngs) -> nnx.Module | None:
+def _norm(kind: Norm, width: int, dtype: DTypeLike | None, rngs: nnx.Rngs) -> nnx.Module | None:
     if kind == "batch":
         # Keras's defaults, so that the same data gives the same running averages.
-        return nnx.BatchNorm(width, momentum=0.99, epsilon=1e-3, rngs=rngs)
-    return nnx.LayerNorm(width, rngs=rngs) if kind == "layer" else None
+        return nnx.BatchNorm(width, momentum=0.99, epsilon=1e-3, dtype=dtype, rngs=rngs)
+    return nnx.LayerNorm(width, dtype=dtype, rngs=rngs) if kind == "layer" else None
 
 
 def check_layers(

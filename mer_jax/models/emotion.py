@@ -12,7 +12,11 @@ from flax import nnx
 from mer_jax._shapes import Array, ArrayLike, Bool, Float, Int
 from mer_jax.frontends.base import Frontend
 from mer_jax.models.normalizer import Moments, Normalizer, moments
+from mer_jax.models.precision import Precision, products
 from mer_jax.models.vgg19 import VGG19
+
+# Groups of clips that a front-end takes one after the other where it is to need little memory.
+_GROUPS = 8
 
 
 class EmotionModel(nnx.Module):
@@ -24,6 +28,12 @@ class EmotionModel(nnx.Module):
             they are (pictures).
         network: ``network(features, mask=, deterministic=, rngs=)`` -> (batch, outputs), or (batch, steps, outputs).
         summary: (features, mask) -> (batch, values), statistics over the valid frames of a clip; None leaves the frames.
+        precision: of the network's products (:mod:`.precision`; its ``dtype`` is its own argument). Front-end, summary and
+            standardisation compute in full float32 whatever it is.
+
+    Attributes:
+        recompute: whether a gradient to the front-end's parameters computes its values again, a group of clips at a time,
+            instead of keeping those of all clips from the forward pass. Set inside a training step, and False elsewhere.
     """
 
     def __init__(
@@ -33,7 +43,10 @@ class EmotionModel(nnx.Module):
         network: nnx.Module,
         *,
         summary: nnx.Module | None = None,
+        precision: Precision = "f32",
     ) -> None:
+        self.precision: Precision = precision
+        self.recompute = False
         self.frontend = frontend
         self.summary = summary
         self.normalizer = normalizer
@@ -73,15 +86,33 @@ class EmotionModel(nnx.Module):
         self, waveforms: Float[ArrayLike, "batch *samples"], lengths: Int[ArrayLike, " batch"] | None = None
     ) -> tuple[Float[Array, "batch *features"], Bool[Array, "batch frames"] | None]:
         """What the network sees of each clip before standardisation, and which frames count (None where there are none)."""
-        found = self.frontend(waveforms)
-        mask = None
-        if lengths is not None and found.ndim == 3:
-            mask = self.frontend.frame_mask(jnp.asarray(lengths), waveforms.shape[1])
-        if self.summary is None:
-            return found, mask
-        if mask is None:
-            mask = jnp.ones(found.shape[:2], bool)
-        return self.summary(found, mask), None
+        with products("f32"):
+            found = self._in_groups(waveforms) if self.recompute else self.frontend(waveforms)
+            mask = None
+            if lengths is not None and found.ndim == 3:
+                mask = self.frontend.frame_mask(jnp.asarray(lengths), waveforms.shape[1])
+            if self.summary is None:
+                return found, mask
+            if mask is None:
+                mask = jnp.ones(found.shape[:2], bool)
+            return self.summary(found, mask), None
+
+    def _in_groups(self, waveforms: Float[ArrayLike, "batch *samples"]) -> jax.Array:
+        """What the front-end gives, such that a reverse pass needs what it computes of one group of clips at a time.
+
+        One checkpoint around all clips would save nothing: the reverse pass would hold the same values a little later.
+        """
+        if not jax.tree.leaves(nnx.state(self.frontend, nnx.Param)):
+            return self.frontend(waveforms)  # no gradient passes through it
+        graph, state = nnx.split(self.frontend)
+        x = jnp.asarray(waveforms)
+        size = -(-x.shape[0] // _GROUPS)
+        missing = -x.shape[0] % size
+        groups = jnp.concatenate([x, jnp.zeros((missing, *x.shape[1:]), x.dtype)]) if missing else x
+        groups = groups.reshape(-1, size, *x.shape[1:])
+        run = jax.checkpoint(lambda state, clips: nnx.merge(graph, state)(clips))
+        found = jax.lax.map(lambda clips: run(state, clips), groups)
+        return found.reshape(-1, *found.shape[2:])[: x.shape[0]]
 
     def logits(
         self,
@@ -94,7 +125,8 @@ class EmotionModel(nnx.Module):
         """Logits from what :meth:`features` gave."""
         if self.normalizer is not None:
             features = self.normalizer(features)
-        return self.network(features, mask=mask, deterministic=deterministic, rngs=rngs)
+        with products(self.precision):
+            return self.network(features, mask=mask, deterministic=deterministic, rngs=rngs)
 
 
 @runtime_checkable
@@ -139,7 +171,8 @@ def _measure_function(graph: Any) -> Callable[..., Moments]:
         whole = nnx.merge(graph, state)
         features, mask = whole.features(waveforms, lengths)
         if isinstance(whole.network, VGG19):
-            features = whole.network.features(features)
+            with products(whole.precision):
+                features = whole.network.features(features)
         return moments(*as_sequence(features, mask, weights > 0))
 
     return measure

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.typing import DTypeLike
 
 from mer_jax import checks
 from mer_jax._shapes import Array, Bool, Float
@@ -32,6 +33,29 @@ class Weights(NamedTuple):
     bias: Array
 
 
+class _Walk(NamedTuple):
+    """How a scan is compiled: its direction, and of its matrix products the type of the factors and the precision.
+
+    The precision is what the caller's ``jax.default_matmul_precision`` says, kept for the gradient, which is traced after it.
+    """
+
+    reverse: bool
+    dtype: DTypeLike | None
+    precision: str | None
+
+    @classmethod
+    def of(cls, reverse: bool, dtype: DTypeLike | None) -> "_Walk":
+        precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
+        return cls(reverse, dtype, precision)
+
+    def product(self, a: jax.Array, b: jax.Array) -> jax.Array:
+        """``a @ b`` in the type of ``a``: only the factors are rounded."""
+        if self.dtype is None:
+            return jnp.matmul(a, b, precision=self.precision)
+        factors = a.astype(self.dtype), b.astype(self.dtype)
+        return jnp.matmul(*factors, precision=self.precision, preferred_element_type=a.dtype)
+
+
 class LSTM(nnx.Module):
     """Long short-term memory over the frames of a clip.
 
@@ -48,16 +72,26 @@ class LSTM(nnx.Module):
         in_features: size of the last axis of the input.
         units: size of the state.
         reverse: run from the last frame to the first; the output stays in the order of the input.
+        dtype: of the factors of matrix products; sums, gates and state stay in the type of the weights. None is that type.
         rngs: keys of the initial values.
 
     Raises:
         mer_jax.checks.ArgumentError: a size that is not a positive integer.
     """
 
-    def __init__(self, in_features: int, units: int, *, reverse: bool = False, rngs: nnx.Rngs) -> None:
+    def __init__(
+        self,
+        in_features: int,
+        units: int,
+        *,
+        reverse: bool = False,
+        dtype: DTypeLike | None = None,
+        rngs: nnx.Rngs,
+    ) -> None:
         checks.positive_int("in_features", in_features)
         checks.positive_int("units", units)
         self.reverse = reverse
+        self.dtype = dtype
         self.kernel = nnx.Param(KERNEL_INIT(rngs.params(), (in_features, 4 * units)))
         self.recurrent_kernel = nnx.Param(RECURRENT_INIT(rngs.params(), (units, 4 * units)))
         # A forget gate that starts open lets gradients through long sequences.
@@ -69,9 +103,7 @@ class LSTM(nnx.Module):
         self, x: Float[Array, "batch frames features"], mask: Bool[Array, "batch frames"] | None = None
     ) -> Float[Array, "batch frames units"]:
         """The state h after every frame; zero where ``mask`` is False."""
-        return lstm(
-            x, mask, self.kernel[...], self.recurrent_kernel[...], self.bias[...], reverse=self.reverse
-        )
+        return lstm(x, mask, *_weights_of(self), reverse=self.reverse, dtype=self.dtype)
 
 
 class BiLSTM(nnx.Module):
@@ -80,18 +112,22 @@ class BiLSTM(nnx.Module):
     Args:
         in_features: size of the last axis of the input.
         units: size of the state of each direction.
+        dtype: as of :class:`LSTM`.
         rngs: keys of the initial values.
     """
 
-    def __init__(self, in_features: int, units: int, *, rngs: nnx.Rngs) -> None:
-        self.forward = LSTM(in_features, units, rngs=rngs)
-        self.backward = LSTM(in_features, units, reverse=True, rngs=rngs)
+    def __init__(
+        self, in_features: int, units: int, *, dtype: DTypeLike | None = None, rngs: nnx.Rngs
+    ) -> None:
+        self.dtype = dtype
+        self.forward = LSTM(in_features, units, dtype=dtype, rngs=rngs)
+        self.backward = LSTM(in_features, units, reverse=True, dtype=dtype, rngs=rngs)
 
     def __call__(
         self, x: Float[Array, "batch frames features"], mask: Bool[Array, "batch frames"] | None = None
     ) -> Float[Array, "batch frames both_units"]:
         """Both states after every frame; zero where ``mask`` is False."""
-        return bilstm(x, mask, _weights_of(self.forward), _weights_of(self.backward))
+        return bilstm(x, mask, _weights_of(self.forward), _weights_of(self.backward), dtype=self.dtype)
 
 
 class SimpleRNN(nnx.Module):
@@ -100,15 +136,19 @@ class SimpleRNN(nnx.Module):
     Args:
         in_features: size of the last axis of the input.
         units: size of the state.
+        dtype: as of :class:`LSTM`.
         rngs: keys of the initial values.
 
     Raises:
         mer_jax.checks.ArgumentError: a size that is not a positive integer.
     """
 
-    def __init__(self, in_features: int, units: int, *, rngs: nnx.Rngs) -> None:
+    def __init__(
+        self, in_features: int, units: int, *, dtype: DTypeLike | None = None, rngs: nnx.Rngs
+    ) -> None:
         checks.positive_int("in_features", in_features)
         checks.positive_int("units", units)
+        self.dtype = dtype
         self.kernel = nnx.Param(KERNEL_INIT(rngs.params(), (in_features, units)))
         self.recurrent_kernel = nnx.Param(RECURRENT_INIT(rngs.params(), (units, units)))
         self.bias = nnx.Param(jnp.zeros((units,)))
@@ -121,7 +161,8 @@ class SimpleRNN(nnx.Module):
             x, self.kernel[...], self.recurrent_kernel[...], self.bias[...]
         )
         inputs, valid = _time_major(x, mask)
-        return _rnn(inputs, valid, kernel, recurrent_kernel, bias).swapaxes(0, 1)
+        walk = _Walk.of(False, self.dtype)
+        return _rnn(walk, inputs, valid, kernel, recurrent_kernel, bias).swapaxes(0, 1)
 
 
 def lstm(
@@ -132,6 +173,7 @@ def lstm(
     bias: Float[Array, " gates"],
     *,
     reverse: bool = False,
+    dtype: DTypeLike | None = None,
 ) -> Float[Array, "batch frames units"]:
     """Run an LSTM (equations in :class:`LSTM`). The one place where an implementation is chosen.
 
@@ -142,6 +184,7 @@ def lstm(
         recurrent_kernel: U.
         bias: b.
         reverse: run from the last frame to the first.
+        dtype: of the factors of matrix products; None is the widest type of the arguments.
 
     Returns:
         h after every frame, zero where ``mask`` is False. Differentiable in ``x`` and the weights in reverse mode
@@ -150,8 +193,8 @@ def lstm(
     x, *weights = _same_dtype(x, kernel, recurrent_kernel, bias)
     inputs, valid = _time_major(x, mask)
     if not reverse:
-        return _directions(inputs, valid, (Weights(*weights),)).swapaxes(0, 1)
-    return _scan_jit(True, inputs, valid, *weights).swapaxes(0, 1)
+        return _directions(inputs, valid, (Weights(*weights),), dtype).swapaxes(0, 1)
+    return _scan_jit(_Walk.of(True, dtype), inputs, valid, *weights).swapaxes(0, 1)
 
 
 def bilstm(
@@ -159,26 +202,31 @@ def bilstm(
     mask: Bool[Array, "batch frames"] | None,
     forward: Weights,
     backward: Weights,
+    *,
+    dtype: DTypeLike | None = None,
 ) -> Float[Array, "batch frames both_units"]:
     """:func:`lstm` in both directions: forward states first on the last axis, then backward ones."""
     x, *weights = _same_dtype(x, *forward, *backward)
     inputs, valid = _time_major(x, mask)
-    return _directions(inputs, valid, (Weights(*weights[:3]), Weights(*weights[3:]))).swapaxes(0, 1)
+    return _directions(inputs, valid, (Weights(*weights[:3]), Weights(*weights[3:])), dtype).swapaxes(0, 1)
 
 
 def _weights_of(layer: LSTM) -> Weights:
     return Weights(layer.kernel[...], layer.recurrent_kernel[...], layer.bias[...])
 
 
-def _directions(x: jax.Array, valid: jax.Array, weights: tuple[Weights, ...]) -> jax.Array:
+def _directions(
+    x: jax.Array, valid: jax.Array, weights: tuple[Weights, ...], dtype: DTypeLike | None
+) -> jax.Array:
     """One direction or both side by side, time-major, by what is fastest on the platform."""
     if platform() == "cpu":
-        return jnp.concatenate([_scan_jit(k == 1, x, valid, *one) for k, one in enumerate(weights)], axis=-1)
+        found = [_scan_jit(_Walk.of(k == 1, dtype), x, valid, *one) for k, one in enumerate(weights)]
+        return jnp.concatenate(found, axis=-1)
     # A frame's kernels are too small to fill an accelerator: both directions at once take hardly longer than one of them.
     both = jnp.stack([x, x[::-1]][: len(weights)]), jnp.stack([valid, valid[::-1]][: len(weights)])
     stacked = jax.tree.map(lambda *of_each: jnp.stack(of_each), *weights)
-    found = jax.vmap(partial(_scan_jit, False))(*both, *stacked)
-    return jnp.concatenate([states[:: 1 - 2 * k] for k, states in enumerate(found)], axis=-1)
+    states = jax.vmap(partial(_scan_jit, _Walk.of(False, dtype)))(*both, *stacked)
+    return jnp.concatenate([one[:: 1 - 2 * k] for k, one in enumerate(states)], axis=-1)
 
 
 def _same_dtype(*arrays: jax.Array) -> tuple[jax.Array, ...]:
@@ -193,13 +241,13 @@ def _time_major(x: jax.Array, mask: jax.Array | None) -> tuple[jax.Array, jax.Ar
     return x.swapaxes(0, 1), valid.T[:, :, None]
 
 
-@jax.jit
-def _rnn(x, valid, kernel, recurrent_kernel, bias):
+@partial(jax.jit, static_argnums=0)
+def _rnn(walk, x, valid, kernel, recurrent_kernel, bias):
     weights = jnp.concatenate([kernel, recurrent_kernel])
 
     def step(h, inputs):
         x_t, valid_t = inputs
-        h = jnp.tanh(jnp.concatenate([x_t, h], axis=-1) @ weights + bias[None]) * valid_t
+        h = jnp.tanh(walk.product(jnp.concatenate([x_t, h], axis=-1), weights) + bias[None]) * valid_t
         return h, h
 
     zeros = jnp.zeros((x.shape[1], bias.size), x.dtype)
@@ -212,23 +260,23 @@ def _rnn(x, valid, kernel, recurrent_kernel, bias):
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _scan(reverse, x, valid, kernel, recurrent_kernel, bias):
-    return _scan_forward(reverse, x, valid, kernel, recurrent_kernel, bias)[0]
+def _scan(walk, x, valid, kernel, recurrent_kernel, bias):
+    return _scan_forward(walk, x, valid, kernel, recurrent_kernel, bias)[0]
 
 
-def _scan_forward(reverse, x, valid, kernel, recurrent_kernel, bias):
+def _scan_forward(walk, x, valid, kernel, recurrent_kernel, bias):
     """States of all frames, and what the gradient needs."""
     inside = platform() == "cpu"  # the products of the input
     weights = jnp.concatenate([kernel, recurrent_kernel])
-    walked = x if inside else x @ kernel + bias[None, None]
+    walked = x if inside else walk.product(x, kernel) + bias[None, None]
 
     def step(carry, inputs):
         h, c = carry
         x_t, valid_t = inputs
         z = (
-            jnp.concatenate([x_t, h], axis=-1) @ weights + bias[None]
+            walk.product(jnp.concatenate([x_t, h], axis=-1), weights) + bias[None]
             if inside
-            else x_t + h @ recurrent_kernel
+            else x_t + walk.product(h, recurrent_kernel)
         )
         i, f, g, o = jnp.split(z, 4, axis=-1)
         i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
@@ -237,11 +285,11 @@ def _scan_forward(reverse, x, valid, kernel, recurrent_kernel, bias):
         return (h, c), (h, c, i, f, g, o)
 
     zeros = jnp.zeros((x.shape[1], recurrent_kernel.shape[0]), x.dtype)
-    _, trace = jax.lax.scan(step, (zeros, zeros), (walked, valid), reverse=reverse)
+    _, trace = jax.lax.scan(step, (zeros, zeros), (walked, valid), reverse=walk.reverse)
     return trace[0], (x, valid, kernel, recurrent_kernel, trace)
 
 
-def _scan_backward(reverse, residuals, dh_all):
+def _scan_backward(walk, residuals, dh_all):
     """Back-propagation through time: cotangents of x, valid, kernel, recurrent_kernel and bias."""
     x, valid, kernel, recurrent_kernel, (h, c, i, f, g, o) = residuals
     to_state = recurrent_kernel.T
@@ -261,16 +309,17 @@ def _scan_backward(reverse, residuals, dh_all):
             ],
             axis=-1,
         )
-        return (dz @ to_state, dc * f), dz
+        return (walk.product(dz, to_state), dc * f), dz
 
     zeros = jnp.zeros_like(h[0])
-    before = _shift(c, reverse)
-    _, dz = jax.lax.scan(step, (zeros, zeros), (dh_all, valid, c, before, i, f, g, o), reverse=not reverse)
+    before = _shift(c, walk.reverse)
+    walked = (dh_all, valid, c, before, i, f, g, o)
+    _, dz = jax.lax.scan(step, (zeros, zeros), walked, reverse=not walk.reverse)
 
     rows = dz.reshape(-1, dz.shape[-1])
-    d_kernel = x.reshape(-1, x.shape[-1]).T @ rows
-    d_recurrent = _shift(h, reverse).reshape(-1, h.shape[-1]).T @ rows
-    return dz @ kernel.T, jnp.zeros_like(valid), d_kernel, d_recurrent, rows.sum(axis=0)
+    d_kernel = walk.product(x.reshape(-1, x.shape[-1]).T, rows)
+    d_recurrent = walk.product(_shift(h, walk.reverse).reshape(-1, h.shape[-1]).T, rows)
+    return walk.product(dz, kernel.T), jnp.zeros_like(valid), d_kernel, d_recurrent, rows.sum(axis=0)
 
 
 def _shift(states: jax.Array, reverse: bool) -> jax.Array:

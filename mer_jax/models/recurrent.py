@@ -6,10 +6,13 @@ from typing import Literal, get_args
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.typing import DTypeLike
 
 from mer_jax import checks
 from mer_jax._shapes import Array, ArrayLike, Bool, Float
 from mer_jax.models.lstm import KERNEL_INIT, LSTM, BiLSTM, SimpleRNN
+from mer_jax.models.precision import logits_dtype
+from mer_jax.signal.precision import widen
 
 Architecture = Literal["dense", "rnn", "lstm", "bilstm", "cnn", "cnn_lstm", "cnn_bilstm"]
 Pool = Literal["flatten", "mean", "last"]
@@ -79,6 +82,8 @@ class RecurrentNetwork(nnx.Module):
         num_classes: number of logits.
         num_frames: frames that ``pool="flatten"`` works on: input is cropped or padded with zeros to it. The other two work
             on any number and do not use it.
+        dtype: to compute in (:mod:`.precision`); weights, recurrent state, pooling and logits stay in float32. None computes in
+            the type of input and weights.
         rngs: keys of the initial values (Keras's: glorot uniform, orthogonal, zeros, forget bias 1).
 
     Raises:
@@ -92,6 +97,7 @@ class RecurrentNetwork(nnx.Module):
         num_features: int,
         num_classes: int,
         num_frames: int = DEFAULT_FRAMES,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs,
     ) -> None:
         checks.positive_int("num_features", num_features)
@@ -101,17 +107,19 @@ class RecurrentNetwork(nnx.Module):
         self.num_frames = num_frames
         width = num_features
         # nnx wants each attribute assigned once: a layer or None.
-        self.conv = _convolution(config, width, rngs)
+        self.conv = _convolution(config, width, dtype, rngs)
         if config.convolution:
             width = config.conv_filters
-        self.recurrent = _recurrent_layer(config, width, rngs)
+        self.recurrent = _recurrent_layer(config, width, dtype, rngs)
         if config.recurrent:
             width = config.lstm_units * (2 if config.recurrent == "bilstm" else 1)
         if config.pool == "flatten":
             width *= num_frames // 2 if config.convolution else num_frames
-        self.dense = nnx.Linear(width, config.dense_units, kernel_init=KERNEL_INIT, rngs=rngs)
+        self.dense = nnx.Linear(width, config.dense_units, kernel_init=KERNEL_INIT, dtype=dtype, rngs=rngs)
         self.dropout = nnx.Dropout(config.dropout)
-        self.logits = nnx.Linear(config.dense_units, num_classes, kernel_init=KERNEL_INIT, rngs=rngs)
+        self.logits = nnx.Linear(
+            config.dense_units, num_classes, kernel_init=KERNEL_INIT, dtype=logits_dtype(dtype), rngs=rngs
+        )
 
     def __call__(
         self,
@@ -143,7 +151,7 @@ class RecurrentNetwork(nnx.Module):
             x, valid = _max_pool(nnx.relu(self.conv(x)), valid)
         if self.recurrent is not None:
             x = self.recurrent(x, valid)
-        x = nnx.relu(self.dense(self._pool(x, valid)))
+        x = nnx.relu(self.dense(self._pool(widen(x), valid)))
         x = self.dropout(x, deterministic=deterministic, rngs=rngs)
         return self.logits(x)
 
@@ -177,6 +185,7 @@ class CNNBiLSTM(RecurrentNetwork):
         dense_units: units of the dense layer.
         dropout: share of the dense layer's outputs that training sets to zero.
         pool: "flatten", "mean" (over valid frames; any length) or "last" (state of each direction at its end).
+        dtype: as of :class:`RecurrentNetwork`.
         rngs: keys of the initial values.
 
     Raises:
@@ -199,6 +208,7 @@ class CNNBiLSTM(RecurrentNetwork):
         dense_units: int = 64,
         dropout: float = 0.3,
         pool: Pool = "flatten",
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs,
     ) -> None:
         config = RecurrentConfig(
@@ -210,35 +220,59 @@ class CNNBiLSTM(RecurrentNetwork):
             pool=pool,
         )
         super().__init__(
-            config, num_features=num_features, num_classes=num_classes, num_frames=num_frames, rngs=rngs
+            config,
+            num_features=num_features,
+            num_classes=num_classes,
+            num_frames=num_frames,
+            dtype=dtype,
+            rngs=rngs,
         )
 
 
 def build(
-    config: RecurrentConfig, *, num_features: int, num_classes: int, num_frames: int, rngs: nnx.Rngs
+    config: RecurrentConfig,
+    *,
+    num_features: int,
+    num_classes: int,
+    num_frames: int,
+    dtype: DTypeLike | None = None,
+    rngs: nnx.Rngs,
 ) -> RecurrentNetwork:
     """The network that ``config`` describes; arguments as in :class:`RecurrentNetwork`."""
     return RecurrentNetwork(
-        config, num_features=num_features, num_classes=num_classes, num_frames=num_frames, rngs=rngs
+        config,
+        num_features=num_features,
+        num_classes=num_classes,
+        num_frames=num_frames,
+        dtype=dtype,
+        rngs=rngs,
     )
 
 
-def _convolution(config: RecurrentConfig, in_features: int, rngs: nnx.Rngs) -> nnx.Conv | None:
+def _convolution(
+    config: RecurrentConfig, in_features: int, dtype: DTypeLike | None, rngs: nnx.Rngs
+) -> nnx.Conv | None:
     if not config.convolution:
         return None
     size = (config.kernel_size,)
     return nnx.Conv(
-        in_features, config.conv_filters, size, padding="SAME", kernel_init=KERNEL_INIT, rngs=rngs
+        in_features,
+        config.conv_filters,
+        size,
+        padding="SAME",
+        kernel_init=KERNEL_INIT,
+        dtype=dtype,
+        rngs=rngs,
     )
 
 
 def _recurrent_layer(
-    config: RecurrentConfig, in_features: int, rngs: nnx.Rngs
+    config: RecurrentConfig, in_features: int, dtype: DTypeLike | None, rngs: nnx.Rngs
 ) -> SimpleRNN | LSTM | BiLSTM | None:
     layers = {"rnn": SimpleRNN, "lstm": LSTM, "bilstm": BiLSTM}
     if config.recurrent is None:
         return None
-    return layers[config.recurrent](in_features, config.lstm_units, rngs=rngs)
+    return layers[config.recurrent](in_features, config.lstm_units, dtype=dtype, rngs=rngs)
 
 
 def _fit_length(x: jax.Array, num_frames: int) -> jax.Array:

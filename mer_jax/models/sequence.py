@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.typing import DTypeLike
 
 from mer_jax import checks
 from mer_jax._shapes import Float
@@ -28,6 +29,7 @@ class SequenceNetwork(RecurrentNetwork):
         num_steps: steps of a clip.
         hop_length: samples from one frame to the next.
         step_samples: samples of a step.
+        dtype: as of :class:`RecurrentNetwork`.
         rngs: keys of the initial values.
 
     Raises:
@@ -43,6 +45,7 @@ class SequenceNetwork(RecurrentNetwork):
         num_steps: int,
         hop_length: int,
         step_samples: float,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs,
     ) -> None:
         checks.positive_int("num_steps", num_steps)
@@ -60,6 +63,7 @@ class SequenceNetwork(RecurrentNetwork):
             num_features=num_features,
             num_classes=num_outputs,
             num_frames=2,
+            dtype=dtype,
             rngs=rngs,
         )
         self.num_steps = num_steps

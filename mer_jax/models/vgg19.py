@@ -110,7 +110,8 @@ class VGG19Base(nnx.Module):
 
         Args:
             images: RGB in 0..255; integers are computed with as float32.
-            dtype: compute in this type (bfloat16 on an accelerator); None computes in the images' own, at full precision.
+            dtype: compute in this type (bfloat16 on an accelerator), products in JAX's default precision; None computes in the
+                images' own, at full precision.
             kernels: :meth:`transformed_kernels`, made beforehand; None makes them in each call, where that pays.
 
         Returns:
@@ -206,6 +207,8 @@ class VGG19(nnx.Module):
         config: head, trained blocks and picture size.
         base: a base with weights (:func:`mer_jax.models.pretrained.load_vgg19`), which stays as it is; None starts from He
             normal.
+        dtype: to compute in (:mod:`.precision`), of the base as in :meth:`VGG19Base.features`, of the head as in
+            :class:`~mer_jax.models.dense.DenseStack`.
         rngs: keys of the initial weights.
     """
 
@@ -215,10 +218,12 @@ class VGG19(nnx.Module):
         num_classes: int,
         config: VGG19Config | None = None,
         base: VGG19Base | None = None,
+        dtype: DTypeLike | None = None,
         rngs: nnx.Rngs,
     ) -> None:
         checks.positive_int("num_classes", num_classes, minimum=2)
         self.config = config or VGG19Config()
+        self.dtype = dtype
         self.base = VGG19Base(rngs=rngs) if base is None else nnx.clone(base)
         frozen_blocks = len(BLOCKS) - self.config.unfrozen_blocks
         for number in range(1, len(BLOCKS) + 1):
@@ -230,6 +235,7 @@ class VGG19(nnx.Module):
             num_classes,
             norm=self.config.norm,
             dropout=self.config.dropout,
+            dtype=dtype,
             rngs=rngs,
         )
 
@@ -247,8 +253,8 @@ class VGG19(nnx.Module):
     def features(
         self, images: Num[ArrayLike, "batch height width 3"], *, dtype: DTypeLike | None = None
     ) -> Float[Array, "batch rows columns 512"]:
-        """``block5_pool`` of the base; see :meth:`VGG19Base.features`."""
-        return self.base.features(images, dtype=dtype)
+        """``block5_pool`` of the base, in the network's ``dtype`` unless told; see :meth:`VGG19Base.features`."""
+        return self.base.features(images, dtype=self.dtype if dtype is None else dtype)
 
     def classify(
         self,

@@ -10,7 +10,9 @@ from mer_jax.data.splits import FOLDS
 from mer_jax.evaluation import measures
 from mer_jax.evaluation.measures import Measures
 from mer_jax.evaluation.study_folder import Split
+from mer_jax.models import precision
 from mer_jax.models.dense import DenseConfig
+from mer_jax.models.precision import Precision
 from mer_jax.models.recurrent import RecurrentConfig
 from mer_jax.models.vgg19 import VGG19Config
 from mer_jax.study import cells
@@ -54,6 +56,8 @@ class StudyConfig:
     dense: DenseConfig = DenseConfig()
     vgg19: VGG19Config = VGG19Config(image_size=128, norm="batch")
     """Its dense layers are batch-normalised: without that, seven of them on random features stayed at guessing (EMOPIA)."""
+    precision: Precision = "f32"
+    """Of the network's products and values: f32, tf32 (a GPU's matrix units) or bf16 (docs/precision.md)."""
     augmentation: AugmentationConfig = AugmentationConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     training: TrainingConfig = TrainingConfig(epochs=100, patience=15, monitor="accuracy")
@@ -63,6 +67,7 @@ class StudyConfig:
 
     def __post_init__(self) -> None:
         cells.choose(self.cells)
+        precision.check(self.precision)
         if not 1 <= self.folds <= FOLDS:
             raise checks.ConfigError("folds", f"is {self.folds}", expected=f"1 to {FOLDS}")
         if self.split != "grouped" and self.folds > 1:
@@ -127,6 +132,7 @@ class StudyConfig:
             vgg19=self.vgg19,
             base_init=self.base_init,
             base_weights=self.base_weights,
+            precision=self.precision,
             augmentation=self.augmentation,
             optimizer=self.optimizer,
             training=self.training,

@@ -138,7 +138,7 @@ def _features(
     config = settings.of_cell(cell)
     name = caching.key(
         catalog.name, catalog.ids, settings.sr, settings.clip_s, cell.features, cell.options, cell.network, settings.backend,
-        settings.vgg19.image_size, settings.base_init,
+        settings.vgg19.image_size, settings.base_init, settings.precision if cell.network == "vgg19" else "f32",
     )  # fmt: skip
     path = settings.out / CACHE / f"{name}.npz"
     array = caching.load(path)
@@ -228,6 +228,8 @@ def _facts(settings: StudyConfig, catalog: Catalog, split: splits.Split) -> dict
     notes = []
     if settings.base_init == "he" and any(cell.network == "vgg19" for cell in settings.chosen):
         notes.append("The VGG19 base starts from random (He normal) weights, not from ImageNet's.")
+    if settings.precision != "f32":
+        notes.append(f"The networks compute in {settings.precision}, the features in full float32.")
     if settings.split != "grouped":
         notes.append(f"The data is divided by the split {settings.split!r}, not into the protocol's folds.")
     return {

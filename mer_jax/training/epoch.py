@@ -139,7 +139,13 @@ class Parts(NamedTuple):
 
 
 def _parts(
-    graph: Any, task: Task, clip_norm: float, augmentation: AugmentationConfig | None, num_samples: int
+    graph: Any,
+    task: Task,
+    clip_norm: float,
+    augmentation: AugmentationConfig | None,
+    num_samples: int,
+    accumulate_steps: int,
+    remat: bool,
 ) -> Parts:
     def step(clips: Clips, numbers: Numbers, state: TrainState, place: tuple) -> TrainState:
         rows, starts, weight, rate, frontend_rate = place
@@ -156,6 +162,8 @@ def _parts(
             transform,
             task=one_task,
             augmentation=augmentation,
+            accumulate_steps=accumulate_steps,
+            remat=remat,
             prepare=lambda model: dropout.give(model, numbers.dropout_keep),
         )
         return take(state, clips.batch(rows, starts, weight, num_samples=num_samples))
@@ -188,6 +196,8 @@ def compiled(
     clip_norm: float,
     augmentation: AugmentationConfig | None,
     num_samples: int,
+    accumulate_steps: int = 1,
+    remat: bool = False,
     *,
     together: bool,
 ) -> jax.stages.Wrapped:
@@ -201,10 +211,12 @@ def compiled(
         clip_norm: of :class:`~mer_jax.training.optimizer.OptimizerConfig`.
         augmentation: how training clips are altered.
         num_samples: length that waveforms are cut to.
+        accumulate_steps: as of :func:`.step.make_step`.
+        remat: likewise.
         together: all arguments but the clips, and all results, have an axis of models in front; a model's steps beyond its
             ``end`` change nothing.
     """
-    parts = _parts(graph, task, clip_norm, augmentation, num_samples)
+    parts = _parts(graph, task, clip_norm, augmentation, num_samples, accumulate_steps, remat)
 
     def epoch(
         clips: Clips, numbers: Numbers, state: TrainState, plan: Plan
@@ -226,6 +238,8 @@ def step_by_step(
     clip_norm: float,
     augmentation: AugmentationConfig | None,
     num_samples: int,
+    accumulate_steps: int = 1,
+    remat: bool = False,
 ) -> Callable[[Clips, Numbers, TrainState, Plan], tuple[TrainState, dict[str, Array], Array]]:
     """:func:`compiled` for one model, its steps called one by one: for large steps on a CPU.
 
@@ -233,7 +247,7 @@ def step_by_step(
     those inside a loop as they are: there the gradient of a 1D CNN takes several times as long (docs/performance.md). Dense
     networks, whose steps are small, are better off in the loop.
     """
-    parts = _parts(graph, task, clip_norm, augmentation, num_samples)
+    parts = _parts(graph, task, clip_norm, augmentation, num_samples, accumulate_steps, remat)
     step, close = (jax.jit(function, donate_argnums=2) for function in parts)
 
     def epoch(

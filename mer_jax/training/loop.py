@@ -50,6 +50,10 @@ class TrainingConfig:
     """Stop after this many epochs without a better validation score."""
     monitor: Monitor = "loss"
     """The validation score that decides which epoch is best."""
+    accumulate_steps: int = 1
+    """Micro-batches that a batch is divided into, their gradients added up: a large batch in the memory of a small one."""
+    remat: bool = False
+    """Compute a learnable front-end's values again in the reverse pass instead of keeping them: less memory, more time."""
     label_smoothing: float = 0.0
     """Share of the target spread over all classes."""
     class_weights: Literal["none", "balanced"] = "none"
@@ -63,13 +67,20 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         with checks.as_config("training"):
-            for name in ("epochs", "batch_size", "patience"):
+            for name in ("epochs", "batch_size", "patience", "accumulate_steps"):
                 checks.positive_int(name, getattr(self, name))
             checks.positive_int("checkpoint_every_steps", self.checkpoint_every_steps, minimum=0)
             checks.in_range("label_smoothing", self.label_smoothing, 0.0, 0.99)
             checks.one_of("monitor", self.monitor, get_args(Monitor))
             checks.one_of("class_weights", self.class_weights, ("none", "balanced"))
             checks.one_of("regression_loss", self.regression_loss, ("mse", "ccc"))
+        if self.batch_size % self.accumulate_steps:
+            raise checks.ConfigError(
+                "training.accumulate_steps",
+                f"is {self.accumulate_steps}, which does not divide training.batch_size, {self.batch_size}",
+                expected="micro-batches of the same size",
+                remedy=f"choose a batch size that is a multiple of {self.accumulate_steps}",
+            )
 
 
 @dataclass(frozen=True)
@@ -167,7 +178,15 @@ class Fit:
         self.schedule = optimizer.learning_rate(optimizer_config, self.total_steps)
         transform = optimizer.build(optimizer_config, self.total_steps)
         self.graph, self.state = training_step.create(model, transform, seed=seed, task=task)
-        self.step, self.predict = _compile(self.graph, optimizer_config, self.total_steps, task, augmentation)
+        self.step, self.predict = _compile(
+            self.graph,
+            optimizer_config,
+            self.total_steps,
+            task,
+            augmentation,
+            training.accumulate_steps,
+            training.remat,
+        )
         self.compiled_before = self.step._cache_size()
         self.run_dir: Path | None = None
         self.stores: tuple[checkpoint.Store, ...] = ()
@@ -403,8 +422,17 @@ def _compile(
     total_steps: int,
     task: Task,
     augmentation: AugmentationConfig | None,
+    accumulate_steps: int,
+    remat: bool,
 ) -> tuple[Any, Any]:
     """The compiled step and the compiled prediction; models of one graph share them, as the cells of a study do."""
     transform = optimizer.build(optimizer_config, total_steps)
-    step = training_step.make_step(graph, transform, task=task, augmentation=augmentation)
+    step = training_step.make_step(
+        graph,
+        transform,
+        task=task,
+        augmentation=augmentation,
+        accumulate_steps=accumulate_steps,
+        remat=remat,
+    )
     return jax.jit(step, donate_argnums=0), training_step.compiled_predict(graph, task)

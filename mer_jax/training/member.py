@@ -117,7 +117,8 @@ class Member(loop.Fit):
         general, numbers = epoch.numbers_of_task(task)
         graph, keep = dropout.as_numbers(self.graph, self.state)
         num_samples = recruit.train_loader.num_samples
-        self.program = (graph, general, config.clip_norm, augmentation, num_samples)
+        options = (recruit.training.accumulate_steps, recruit.training.remat)
+        self.program = (graph, general, config.clip_norm, augmentation, num_samples, *options)
         self.numbers = epoch.Numbers(
             np.float32(config.weight_decay), np.float32(config.frontend_weight_decay), keep, numbers
         )

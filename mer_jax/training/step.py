@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from mer_jax import checks
 from mer_jax._shapes import Array
+from mer_jax.models import EmotionModel
 from mer_jax.training.augmentation import AugmentationConfig, Mixture, augment_features, augment_waveforms
 from mer_jax.training.task import Batch, Classification, Task
 
@@ -81,6 +83,8 @@ def make_step(
     *,
     task: Task = Classification(),
     augmentation: AugmentationConfig | None = None,
+    accumulate_steps: int = 1,
+    remat: bool = False,
     prepare: Callable[[nnx.Module], None] | None = None,
 ) -> Callable[[TrainState, Batch], TrainState]:
     """A function (state, batch) -> state. Not compiled yet: the caller jits it, or vmaps it over a model axis first.
@@ -91,13 +95,23 @@ def make_step(
         optimizer: how weights move.
         task: what the model is asked for.
         augmentation: how training clips are altered; None trains on them as they are.
+        accumulate_steps: into how many micro-batches a batch is divided, which take turns and whose gradients are added
+            before the weights move: the memory of one of them, and the step of the whole batch where clips do not
+            see each other. Batch normalisation and concordance see a micro-batch, mixup mixes within it, and dropout and
+            augmentation are drawn anew for each.
+        remat: a front-end that learns computes its values again in the reverse pass
+            (:attr:`mer_jax.models.EmotionModel.recompute`).
         prepare: called with the model before it is, in each step: where the graph leaves something open.
     """
 
-    def objective(params: Any, state: TrainState, batch: Batch, key: jax.Array) -> tuple[jax.Array, Any]:
-        model = nnx.merge(graph, params, state.model_state)
+    def objective(
+        params: Any, model_state: Any, batch: Batch, key: jax.Array, total: jax.Array
+    ) -> tuple[jax.Array, Any]:
+        model = nnx.merge(graph, params, model_state)
         if prepare is not None:
             prepare(model)
+        if remat:
+            _recompute(model)
         if augmentation is None:
             logits = model(batch["waveform"], batch["length"], deterministic=False, rngs=key)
             targets = task.targets(batch, logits.shape[-1])
@@ -105,14 +119,35 @@ def make_step(
             logits, targets = _augmented(model, batch, key, task, augmentation)
         weight = batch["weight"]
         losses = task.losses(logits, targets)
-        loss = (losses * weight).sum() / jnp.maximum(weight.sum(), 1.0)
+        loss = (losses * weight).sum() / jnp.maximum(total, 1.0)
         _, _, rest = split(model)
         return loss, (logits, targets, rest)
 
+    differentiate = jax.value_and_grad(objective, has_aux=True)
+
+    def accumulated(state: TrainState, batch: Batch, key: jax.Array, total: jax.Array) -> tuple[Any, Any]:
+        """What ``differentiate`` gives of the whole batch, from its parts one after the other."""
+
+        def one(carry: tuple, part: tuple[Batch, jax.Array]) -> tuple[tuple, tuple]:
+            rest, loss, grads = carry
+            (its_loss, (logits, targets, rest)), its_grads = differentiate(state.params, rest, *part, total)
+            return (rest, loss + its_loss, optax.tree.add(grads, its_grads)), (logits, targets)
+
+        start = (state.model_state, jnp.zeros(()), optax.tree.zeros_like(state.params))
+        parts = (_divided(batch, accumulate_steps), jax.random.split(key, accumulate_steps))
+        (rest, loss, grads), found = jax.lax.scan(one, start, parts)
+        logits, targets = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), found)
+        return (loss, (logits, targets, rest)), grads
+
     def step(state: TrainState, batch: Batch) -> TrainState:
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
-        differentiate = jax.value_and_grad(objective, has_aux=True)
-        (loss, (logits, targets, rest)), grads = differentiate(state.params, state, batch, key)
+        total = jnp.sum(batch["weight"])
+        found = (
+            differentiate(state.params, state.model_state, batch, key, total)
+            if accumulate_steps == 1
+            else accumulated(state, batch, key, total)
+        )
+        (loss, (logits, targets, rest)), grads = found
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         return TrainState(
             optax.apply_updates(state.params, updates),
@@ -124,6 +159,28 @@ def make_step(
         )
 
     return step
+
+
+def _divided(batch: Batch, parts: int) -> dict[str, Array]:
+    """A batch as micro-batches, an axis of them in front."""
+    size = len(batch["weight"])
+    if size % parts:
+        raise checks.ArgumentError(
+            "accumulate_steps", f"is {parts} for a batch of {size}", expected="a divisor of the batch's size"
+        )
+    return {
+        name: jnp.reshape(column, (parts, size // parts, *column.shape[1:])) for name, column in batch.items()
+    }
+
+
+def _recompute(model: Any) -> None:
+    if not isinstance(model, EmotionModel):
+        raise checks.ArgumentError(
+            "remat",
+            f"is True for a {type(model).__name__}",
+            expected="an EmotionModel, whose front-end it is of",
+        )
+    model.recompute = True
 
 
 def _augmented(

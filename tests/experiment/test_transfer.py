@@ -250,5 +250,5 @@ def test_runs_and_flags_that_do_not_go_with_it(sets, tmp_path, capsys):
     with pytest.raises(checks.CheckpointError, match=r"has no config\.json"):
         experiment.leave_one_out(tmp_path, specs)
     assert cli.main(["evaluate", str(tmp_path), "--leave-one-out", *specs, "--folds", "3"]) == 2
-    assert "goes with none of data, part, hop_s, folds and seeds" in capsys.readouterr().err
+    assert "goes with none of data, part, hop_s, precision, folds and seeds" in capsys.readouterr().err
     assert cli.main(["evaluate", str(tmp_path / "run"), "--within"]) == 2

@@ -158,7 +158,10 @@ def test_no_steps_are_refused():
 
 @pytest.mark.parametrize("scale", [0.0, 0.01, 1.0, 100.0, float("nan")])
 def test_gradients_are_clipped_as_optax_clips_them(rng, scale):
-    gradients = {"a": jnp.asarray(scale * rng.normal(size=(3, 4))), "b": jnp.asarray(scale * rng.normal(size=5))}
+    gradients = {
+        "a": jnp.asarray(scale * rng.normal(size=(3, 4))),
+        "b": jnp.asarray(scale * rng.normal(size=5)),
+    }
     ours, theirs = optimizer._clip_by_norm(1.0), optax.clip_by_global_norm(1.0)
     assert jax.tree.structure(ours.init(gradients)) == jax.tree.structure(theirs.init(gradients))
     found, expected = (one.update(gradients, one.init(gradients))[0] for one in (ours, theirs))
