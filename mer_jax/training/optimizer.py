@@ -116,8 +116,8 @@ def of_rates(
 def _clip_by_norm(limit: float) -> optax.GradientTransformation:
     """``optax.clip_by_global_norm``, as a product with one number.
 
-    Optax divides every gradient by the norm and selects; XLA writes that quotient to memory and reads it back. For the 26 million
-    weights of VGG19's first dense layer that is a quarter of a step's traffic.
+    Optax divides every gradient by the norm and selects; XLA writes that quotient to memory and reads it back. For the 26
+    million weights of VGG19's first dense layer that is a quarter of a step's traffic.
     """
 
     def update(

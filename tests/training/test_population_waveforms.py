@@ -170,7 +170,7 @@ def test_a_batch_on_the_device_is_that_of_the_loader():
     )  # fmt: skip
     batch = jax.jit(lambda clips, *places: clips.batch(*places, num_samples=SAMPLES))
     for loader in (recruit.train_loader, recruit.validation_loader, short):
-        clips = population._clips(dataclasses.replace(recruit, train_loader=loader), jax.local_devices()[0])
+        clips = population.clips_on(loader, jax.local_devices()[0])
         assert clips.values.dtype == np.int16
         batches = iter(loader)
         for epoch in range(1 if loader.num_epochs else 2):
