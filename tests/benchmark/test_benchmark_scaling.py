@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mer_jax.benchmark import plot, results, scaling
+from mer_jax.benchmark import SUITES, plot, results, scaling
 from mer_jax.benchmark.__main__ import main
 from mer_jax.checks import DataError
 
@@ -43,9 +43,30 @@ def test_a_missing_folder_is_named(tmp_path):
         plot.write(results.Report(rows=[row]), tmp_path / "nowhere" / "a.png")
 
 
-@pytest.mark.slow
-def test_all_runs_the_suites_and_draws_them(tmp_path, capfd):
+def test_all_runs_every_suite_in_a_process_of_its_own_and_draws_them(tmp_path, capsys, monkeypatch):
+    commands = []
+
+    def run(command, **_):
+        """In the place of the suites, which take minutes."""
+        commands.append(command[2:])
+        suite, path = command[3], command[5]
+        row = {"name": "a case", "ours_s": 1.0, "peers": {"them": 3.0}, "best_peer": "them", "speedup": 3.0, "batch": 1,
+               "suite": suite, "compile_s": 0.5, "peak_mib": None, "note": "", "audio_s_per_s": 5.0}  # fmt: skip
+        if suite != "models":
+            results.Report(rows=[row]).write(path)
+        return argparse.Namespace(returncode=int(suite == "models"))
+
+    monkeypatch.setattr("mer_jax.benchmark.__main__.subprocess.run", run)
     out = tmp_path / "results"
-    assert main(["all", "--out", str(out), "--suites", "scaling"]) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["scaling.json", "speed.png"]
-    assert "| mel, 1 x 5 s |" in capfd.readouterr().out
+    assert main(["all", "--out", str(out)]) == 1, "models failed"
+    assert [command[:2] for command in commands] == [["mer_jax.benchmark", suite] for suite in SUITES]
+    assert all(command[-1] == "--quick" for command in commands)
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        [*(f"{suite}.json" for suite in SUITES if suite != "models"), "speed.png"]
+    )
+    said = capsys.readouterr()
+    assert "| a case | 1000 | 3000 | **3.00** (them) |" in said.out
+    assert "models failed" in said.err
+    commands.clear()
+    assert main(["all", "--out", str(out), "--suites", "scaling", "--full"]) == 0
+    assert commands == [["mer_jax.benchmark", "scaling", "--json", str(out / "scaling.json")]]
