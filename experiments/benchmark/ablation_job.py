@@ -6,9 +6,10 @@ python experiments/benchmark/ablation_job.py --out runs/small --folds 1 --seeds 
 
 import argparse
 import json
-import os
 import time
 from pathlib import Path
+
+from mer_jax.frontends.registry import LEARNT_NAMES
 
 # Fixed front-ends, and each that learns with what it can learn; the first is what the others are compared with.
 GRID = (
@@ -28,13 +29,7 @@ GRID = (
     "mfcc:trainable",
     "cqt:trainable",
     "log_cqt:trainable",
-    "pcen",
-    "leaf",
-    "efficient_leaf",
-    "sincnet",
-    "td_filterbank",
-    "dstft",
-    "multi_resolution",
+    *LEARNT_NAMES,
 )
 
 
@@ -55,6 +50,7 @@ def main() -> None:
     from mer_jax.ablation import engine
     from mer_jax.ablation.config import AblationConfig
     from mer_jax.compilation_cache import use_compilation_cache
+    from mer_jax.experiment import folder
     from mer_jax.signal.devices import use_all_cores
     from mer_jax.training.loop import TrainingConfig
 
@@ -83,9 +79,7 @@ def main() -> None:
         "versions": machine.describe_versions(),
         "ablation": json.loads((args.out / "ablation.json").read_text(encoding="utf-8")),
     }
-    temporary = args.json.with_name(f".{args.json.name}.tmp")
-    temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, args.json)
+    folder.write_json(args.json, found)
 
 
 if __name__ == "__main__":

@@ -36,14 +36,17 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()
+
+    from mer_jax.experiment import folder
+
     started = time.perf_counter()
     clips = composed(args.clips)
     found: dict[str, Any] = {"clips": args.clips, "composing_s": round(time.perf_counter() - started, 1)}
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["MER_JAX_COMPILATION_CACHE"] = f"{folder}/programs"
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["MER_JAX_COMPILATION_CACHE"] = f"{place}/programs"
         for name in ("first", "again") if args.again else ("first",):
-            found[name] = one_run(args, clips, Path(folder) / name)
-            write(args.json, found)
+            found[name] = one_run(args, clips, Path(place) / name)
+            folder.write_json(args.json, found)
             print(f"{name}: {found[name]['total_s']} s")
 
 
@@ -129,12 +132,6 @@ def one_run(args: argparse.Namespace, clips: list[np.ndarray], out: Path) -> dic
             for cell in cells
         },
     }
-
-
-def write(path: Path, found: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
 
 
 if __name__ == "__main__":

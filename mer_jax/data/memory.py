@@ -18,6 +18,8 @@ from mer_jax.data.catalog import AudioSource, Catalog, ExcerptSource
 
 DEFAULT_BUDGET_BYTES = 2 << 30
 _FULL_SCALE = 32768
+UNIT = np.float32(1 / _FULL_SCALE)
+"""What a step of 16 bits is worth at full scale 1."""
 _BLOCK = 1 << 18
 
 
@@ -37,7 +39,7 @@ def to_int16(y: Float[np.ndarray, "samples"]) -> Int[np.ndarray, "samples"]:
 
 def to_float32(y: Int[np.ndarray, "*samples"]) -> Float[np.ndarray, "*samples"]:
     """Samples of full scale 1 from 16-bit ones, exactly."""
-    return y.astype(np.float32) * np.float32(1 / _FULL_SCALE)
+    return y.astype(np.float32) * UNIT
 
 
 class Memory:

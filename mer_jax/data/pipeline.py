@@ -19,7 +19,6 @@ from mer_jax.data.catalog import Catalog
 from mer_jax.data.pages import Pages
 
 CROPS = ("random", "center", "start")
-_FULL_SCALE = np.float32(1 / 32768)
 _STATE_FORMAT = 1
 
 Batch: TypeAlias = dict[str, np.ndarray]
@@ -181,7 +180,7 @@ class Loader:
             rows[i] = row = self.rows[position]
             start[i] = begin = self.crop_start(epoch, position)
             y = source.stretch(int(row), begin, self.num_samples)
-            np.multiply(y, _FULL_SCALE, out=waveform[i, : y.size])
+            np.multiply(y, memory.UNIT, out=waveform[i, : y.size])
             length[i] = y.size
         for column in (rows, waveform, start, length):
             column[real:] = column[0]

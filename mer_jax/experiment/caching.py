@@ -20,7 +20,7 @@ from flax import nnx
 
 from mer_jax._shapes import Float, Int
 from mer_jax.config import ExperimentConfig
-from mer_jax.data import pages, pipeline
+from mer_jax.data import pipeline
 from mer_jax.data.atomic import write_arrays
 from mer_jax.data.catalog import Catalog
 from mer_jax.data.rated_loader import with_ratings
@@ -168,11 +168,10 @@ def compute(
 
 def _fits_on_accelerator(catalog: Catalog, num_samples: int) -> bool:
     """Whether all audio is to lie on the device, which a CPU has no use for."""
-    if platform() == "cpu" or catalog.durations_s is None:
+    if platform() == "cpu":
         return False
-    lengths = np.rint(catalog.durations_s * catalog.sr).astype(np.int64)
-    budget = device_memory.budget_for_waveforms(jax.local_devices()[0])
-    return pages.bytes_needed(lengths, num_samples) <= budget
+    needed = device_memory.waveform_bytes(catalog, num_samples)
+    return needed is not None and needed <= device_memory.budget_for_waveforms(jax.local_devices()[0])
 
 
 def _batches_on_device(loader: pipeline.Loader) -> Iterator[dict[str, Any]]:

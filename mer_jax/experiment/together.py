@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import jax
-import numpy as np
 
 from mer_jax import checks
 from mer_jax.config import ExperimentConfig
-from mer_jax.data import pages
 from mer_jax.data.catalog import Catalog
 from mer_jax.experiment import fitting, running, targets
 from mer_jax.experiment.running import Prepared
@@ -73,10 +71,9 @@ def _why_waveforms_stay(settings: ExperimentConfig, catalog: Catalog | None) -> 
         return each_time
     if settings.backend != "jax":
         return f"{each_time}, by {settings.backend}"
-    durations = catalog.durations_s
-    if durations is None:
+    needed = device_memory.waveform_bytes(catalog, settings.num_samples)
+    if needed is None:
         return f"{each_time}, and how long the clips are is not known before they are decoded"
-    needed = pages.bytes_needed(np.rint(durations * catalog.sr).astype(np.int64), settings.num_samples)
     budget = device_memory.budget_for_waveforms(jax.local_devices()[0])
     if needed > budget:
         return (

@@ -4,8 +4,10 @@ A GPU or TPU says how much memory it has; a CPU does not, and there the budget o
 """
 
 import jax
+import numpy as np
 
-from mer_jax.data import memory
+from mer_jax.data import memory, pages
+from mer_jax.data.catalog import Catalog
 
 # Of a device's memory, for the waveforms of a data set: the rest is for models, their gradients and what they compute.
 _WAVEFORMS = 0.25
@@ -23,6 +25,14 @@ def budget_for_waveforms(device: jax.Device) -> int:
     if not stats or "bytes_limit" not in stats:
         return memory.DEFAULT_BUDGET_BYTES
     return int(_WAVEFORMS * stats["bytes_limit"])
+
+
+def waveform_bytes(catalog: Catalog, num_samples: int) -> int | None:
+    """Bytes that all clips of a data set take on a device, to be cut to ``num_samples``; None where durations are unknown."""
+    if catalog.durations_s is None:
+        return None
+    lengths = np.rint(catalog.durations_s * catalog.sr).astype(np.int64)
+    return pages.bytes_needed(lengths, num_samples)
 
 
 def budget_for_block(device: jax.Device) -> int | None:

@@ -19,16 +19,13 @@ import numpy as np
 
 from mer_jax import checks
 from mer_jax._shapes import Array
-from mer_jax.data import pages
+from mer_jax.data import memory, pages
 from mer_jax.signal.platform import per_clip
 from mer_jax.training import dropout, optimizer
 from mer_jax.training import step as training_step
 from mer_jax.training.augmentation import AugmentationConfig
 from mer_jax.training.step import TrainState
 from mer_jax.training.task import Batch, Classification, Joint, MultiLabel, Regression, Task
-
-# Of 16 bits, as the loaders have it.
-_FULL_SCALE = np.float32(1 / 32768)
 
 
 class Clips(NamedTuple):
@@ -81,7 +78,7 @@ class Clips(NamedTuple):
         first = self.firsts[rows] + starts // pages.PAGE
         found = per_clip(one, first, starts % pages.PAGE, core_ndim=0)
         inside = jnp.arange(num_samples)[None, :] < (self.lengths[rows] - starts)[:, None]
-        return jnp.where(inside, found, 0).astype(jnp.float32) * _FULL_SCALE
+        return jnp.where(inside, found, 0).astype(jnp.float32) * memory.UNIT
 
 
 class Numbers(NamedTuple):
