@@ -135,15 +135,31 @@ class Parts(NamedTuple):
     close: Callable[[Clips, Numbers, TrainState, Plan], tuple[TrainState, dict[str, Array], Array]]
 
 
-def _parts(
-    graph: Any,
-    task: Task,
-    clip_norm: float,
-    augmentation: AugmentationConfig | None,
-    num_samples: int,
-    accumulate_steps: int,
-    remat: bool,
-) -> Parts:
+class Program(NamedTuple):
+    """What an epoch is compiled from; members with equal ones can be trained together.
+
+    Attributes:
+        graph: of the model, without its dropout rates (:func:`.dropout.as_numbers`).
+        task: without its numbers (:func:`numbers_of_task`).
+        clip_norm: of :class:`~mer_jax.training.optimizer.OptimizerConfig`.
+        augmentation: how training clips are altered.
+        num_samples: length that waveforms are cut to.
+        accumulate_steps: as of :func:`.step.make_step`.
+        remat: likewise.
+    """
+
+    graph: Any
+    task: Task
+    clip_norm: float
+    augmentation: AugmentationConfig | None
+    num_samples: int
+    accumulate_steps: int = 1
+    remat: bool = False
+
+
+def _parts(program: Program) -> Parts:
+    graph, task, clip_norm, augmentation, num_samples, accumulate_steps, remat = program
+
     def step(clips: Clips, numbers: Numbers, state: TrainState, place: tuple) -> TrainState:
         rows, starts, weight, rate, frontend_rate = place
         transform = optimizer.of_rates(
@@ -187,33 +203,17 @@ def _place(plan: Plan, i: Any) -> tuple:
 
 
 @lru_cache(maxsize=32)
-def compiled(
-    graph: Any,
-    task: Task,
-    clip_norm: float,
-    augmentation: AugmentationConfig | None,
-    num_samples: int,
-    accumulate_steps: int = 1,
-    remat: bool = False,
-    *,
-    together: bool,
-) -> jax.stages.Wrapped:
+def compiled(program: Program, *, together: bool) -> jax.stages.Wrapped:
     """A compiled function (clips, numbers, state, plan) -> state after the epoch, its sums, outputs (batches, batch, outputs).
 
     The state's memory is taken over; its sums start again from zero.
 
     Args:
-        graph: of the model, without its dropout rates (:func:`.dropout.as_numbers`).
-        task: without its numbers (:func:`numbers_of_task`).
-        clip_norm: of :class:`~mer_jax.training.optimizer.OptimizerConfig`.
-        augmentation: how training clips are altered.
-        num_samples: length that waveforms are cut to.
-        accumulate_steps: as of :func:`.step.make_step`.
-        remat: likewise.
+        program: what to compile.
         together: all arguments but the clips, and all results, have an axis of models in front; a model's steps beyond its
             ``end`` change nothing.
     """
-    parts = _parts(graph, task, clip_norm, augmentation, num_samples, accumulate_steps, remat)
+    parts = _parts(program)
 
     def epoch(
         clips: Clips, numbers: Numbers, state: TrainState, plan: Plan
@@ -230,13 +230,7 @@ def compiled(
 
 @lru_cache(maxsize=32)
 def step_by_step(
-    graph: Any,
-    task: Task,
-    clip_norm: float,
-    augmentation: AugmentationConfig | None,
-    num_samples: int,
-    accumulate_steps: int = 1,
-    remat: bool = False,
+    program: Program,
 ) -> Callable[[Clips, Numbers, TrainState, Plan], tuple[TrainState, dict[str, Array], Array]]:
     """:func:`compiled` for one model, its steps called one by one: for large steps on a CPU.
 
@@ -244,7 +238,7 @@ def step_by_step(
     those inside a loop as they are: there the gradient of a 1D CNN takes several times as long (docs/performance.md). Dense
     networks, whose steps are small, are better off in the loop.
     """
-    parts = _parts(graph, task, clip_norm, augmentation, num_samples, accumulate_steps, remat)
+    parts = _parts(program)
     step, close = (jax.jit(function, donate_argnums=2) for function in parts)
 
     def epoch(

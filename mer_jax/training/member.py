@@ -93,7 +93,7 @@ class Member(loop.Fit):
     Its steps are taken elsewhere (:mod:`.population`): :meth:`plan` says which, :meth:`after_epoch` is told what came of them.
 
     Attributes:
-        program: what its epoch is compiled from: members with equal ones can be trained together.
+        program: what its epoch is compiled from.
         numbers: what such members differ in.
     """
 
@@ -118,7 +118,7 @@ class Member(loop.Fit):
         graph, keep = dropout.as_numbers(self.graph, self.state)
         num_samples = recruit.train_loader.num_samples
         options = (recruit.training.accumulate_steps, recruit.training.remat)
-        self.program = (graph, general, config.clip_norm, augmentation, num_samples, *options)
+        self.program = epoch.Program(graph, general, config.clip_norm, augmentation, num_samples, *options)
         self.numbers = epoch.Numbers(
             np.float32(config.weight_decay), np.float32(config.frontend_weight_decay), keep, numbers
         )

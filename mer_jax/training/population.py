@@ -218,7 +218,7 @@ def _room(members: Sequence[Member], clips: epoch.Clips, device: jax.Device) -> 
         return len(members)
     first = members[0]
     plan = first.plan(steps=first.steps_per_epoch, validation_batches=len(first.validation_rows))
-    program = epoch.compiled(*first.program, together=False)
+    program = epoch.compiled(first.program, together=False)
     planned = program.lower(clips, first.numbers, first.state, plan).compile().memory_analysis()
     # Where the compiler does not say, one at a time is sure to fit.
     member_bytes = (
@@ -250,9 +250,9 @@ def _train(
         large = clips.values.dtype == np.int16 or members[0].convolves
         by_itself = not together and large and platform() == "cpu"
         program: Callable[..., Any] = (
-            epoch.step_by_step(*members[0].program)
+            epoch.step_by_step(members[0].program)
             if by_itself
-            else epoch.compiled(*members[0].program, together=together)
+            else epoch.compiled(members[0].program, together=together)
         )
         # Rounded up: folds of slightly different sizes then share one compiled program.
         steps = _up(max(member.steps_per_epoch for member in members))
