@@ -9,12 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
 
-from mer_jax.benchmark.engine import Contender, Plan, measure
+from mer_jax.benchmark.engine import Plan, measure
 from mer_jax.benchmark.results import Report
 from mer_jax.benchmark.signals import render_batch
-from mer_jax.benchmark.transforms import SR, TRANSFORMS, ours
+from mer_jax.benchmark.transforms import SR, ours
 from mer_jax.machine import load_average
 
 SUMMARY = "scaling: front-ends by batch size, on all devices against one"
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace, on_row: Callable[[Report], None]) -> Report:
 
 def _row(name: str, batch: int, plan: Plan) -> dict[str, Any]:
     clips = render_batch(batch, round(CLIP_S * SR), sr=SR)
-    measured = measure([ours(name, clips), _on_one_device(name, clips)], plan)
+    measured = measure([ours(name, clips), ours(name, clips, one_device=True)], plan)
     divided = measured.timings["ours"]
     one = measured.timings.get("one_device")
     return {
@@ -72,12 +71,3 @@ def _row(name: str, batch: int, plan: Plan) -> dict[str, Any]:
         "audio_s_per_s": batch * CLIP_S / divided.median_s,
         "batch": batch,
     }
-
-
-def _on_one_device(name: str, clips: np.ndarray) -> Contender:
-    function = TRANSFORMS[name].ours
-    compute = jax.jit(lambda y: function(y))
-    y = jax.device_put(clips, jax.local_devices()[0])
-    return Contender(
-        "one_device", lambda: jax.block_until_ready(compute(y)), lambda found: np.asarray(found[0])
-    )

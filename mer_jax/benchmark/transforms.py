@@ -121,16 +121,19 @@ TRANSFORMS: dict[str, Transform] = {
 }
 
 
-def ours(transform: str, waveforms: np.ndarray) -> Contender:
-    """Our contender: the transform as one program on all devices (of a CPU: its cores), compiled at the first call."""
+def ours(transform: str, waveforms: np.ndarray, *, one_device: bool = False) -> Contender:
+    """Our contender: the transform as one program, compiled at the first call.
+
+    It runs on all devices (of a CPU: its cores), or on one of them and is then called so.
+    """
     checks.one_of("transforms", transform, TRANSFORMS)
     function = TRANSFORMS[transform].ours
     # A function of its own for each case: JAX would find the compiled program of an earlier case, and compile in no time.
-    compute = over_devices(lambda y: function(y))
-    divides = len(waveforms) % jax.local_device_count() == 0
+    compute = (jax.jit if one_device else over_devices)(lambda y: function(y))
+    divides = not one_device and len(waveforms) % jax.local_device_count() == 0
     y = on_all_devices(waveforms) if divides else jax.device_put(waveforms)
     return Contender(
-        "ours",
+        "one_device" if one_device else "ours",
         call=lambda: jax.block_until_ready(compute(y)),
         to_numpy=lambda result: np.asarray(result[0]),
         device_peak=None if jax.default_backend() == "cpu" else jax_device_peak,
