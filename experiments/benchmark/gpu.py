@@ -15,7 +15,8 @@ carried as wheels and unpacked beside:
 
 librosa is not needed: parity is measured against the committed reference file. Each chunk writes DIR/CHUNK.json as it goes,
 so that a chunk which is cut off keeps what it measured; the ablation goes on where it stopped when its chunk runs again. Peers
-run in full float32; nnAudio a second time with TF32. The tests of what only a GPU can show: pytest -m gpu.
+run in full float32; nnAudio a second time with TF32. The chunks tests-... run the test suite, and need pytest, pytest-xdist and
+jaxtyping as well.
 """
 
 import argparse
@@ -96,14 +97,35 @@ def chunks(tiny: bool) -> dict[str, list[str]]:
             *(["--members", "2", "--rounds", "1"] if tiny else ["--rounds", "2"]),
         ],
         "scaling": [*bench, "scaling", *(["--quick", "--cases", "mel", "--batch", "1", "2"] if tiny else [])],
-        "job": [str(HERE / "study_job.py"), *(job if tiny else ["--again"])],
+        "job": [str(HERE / "study_job.py"), "--profile", *(job if tiny else ["--again"])],
         "ablation": [str(HERE / "ablation_job.py"), "--out", "{out}/ablation", *(grid if tiny else [])],
         "memory": _suite(both, memory, most_long, "--memory", "all", "--rounds", "1"),
+        "input": [*bench, "input", *(["--quick", "--cases", "input_features_dense"] if tiny else [])],
+        "first-step": [*bench, "first-step", *(["--cases", "dense_step", "--rounds", "1"] if tiny else [])],
+        **_tests(tiny),
+    }
+
+
+def _tests(tiny: bool) -> dict[str, list[str]]:
+    """The fast tests in parts, and those of what only a GPU can show."""
+    job = str(HERE / "tests_job.py")
+    parts = {
+        "signal": ["tests/signal"],
+        "frontends": ["tests/frontends", "tests/features"],
+        "models": ["tests/models", "tests/training"],
+        "runs": ["tests/experiment", "tests/study", "tests/ablation", "tests/sweep"],
+        "data": ["tests/data", "tests/evaluation", "tests/benchmark"],
+    }
+    if tiny:
+        parts = {"signal": ["tests/signal/test_framing.py"]}
+    return {
+        "tests-gpu": [job, "--marker", "gpu", *(["--paths", "tests/signal"] if tiny else [])],
+        **{f"tests-{name}": [job, "--paths", *paths] for name, paths in parts.items()},
     }
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Parity and speed of the front-ends on a GPU.")
+    parser = argparse.ArgumentParser(description="Everything that is to be measured and verified on a GPU.")
     parser.add_argument("--out", type=Path, help="folder for the JSON files")
     parser.add_argument("--chunks", nargs="+", metavar="NAME", help="all, unless named")
     parser.add_argument("--list", action="store_true", help="print the chunks and stop")

@@ -2,10 +2,13 @@
 
     python experiments/benchmark/study_job.py --json study_job.json                       # 10,109 clips of 5 s, 224 pixels
     python experiments/benchmark/study_job.py --clips 150 --image-size 32 --epochs 1 --json small.json
+    python experiments/benchmark/study_job.py --profile --json study_job.json               # and where the device's time goes
 
 Composing the clips is not timed. Everything else is: features of every cell, training, scores, report, and compiling, once with
-an empty folder of compiled programs and, with ``--again``, once more with what the first run left there. Random VGG19 weights:
-how fast it is does not depend on them, how good it is does. Needs no sound library.
+an empty folder of compiled programs and, with ``--again``, once more with what the first run left there. With ``--profile``, a
+run of a tenth of the clips and two epochs, its programs compiled before, is traced: what share of the time nothing ran on the
+accelerator, and what took longest there. Random VGG19 weights: how fast it is does not depend on them, how good it is does.
+Needs no sound library.
 """
 
 import argparse
@@ -34,6 +37,11 @@ def main() -> None:
     parser.add_argument(
         "--again", action="store_true", help="run a second time, with the programs of the first"
     )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="trace a tenth of it: the share of time in which the device is idle",
+    )
     parser.add_argument("--json", type=Path, required=True)
     args = parser.parse_args()
 
@@ -48,6 +56,28 @@ def main() -> None:
             found[name] = one_run(args, clips, Path(place) / name)
             folder.write_json(args.json, found)
             print(f"{name}: {found[name]['total_s']} s")
+        if args.profile:
+            found["profile"] = profiled(args, clips, Path(place))
+            folder.write_json(args.json, found)
+
+
+def profiled(args: argparse.Namespace, clips: list[np.ndarray], place: Path) -> dict[str, Any]:
+    """Two small runs, the second one traced."""
+    import jax
+
+    from mer_jax.benchmark import busy
+
+    small = argparse.Namespace(**vars(args) | {"epochs": min(2, args.epochs)})
+    some = clips[: max(150, len(clips) // 10)]
+    one_run(small, some, place / "before")
+    with jax.profiler.trace(str(place / "trace")):
+        run = one_run(small, some, place / "traced", compile_anew=False)
+    return {
+        "clips": len(some),
+        "epochs": small.epochs,
+        "total_s": run["total_s"],
+        "devices": busy.of_trace(place / "trace"),
+    }
 
 
 def composed(count: int) -> list[np.ndarray]:
@@ -84,8 +114,10 @@ class Composed:
         return memory.to_float32(self.clips[row])
 
 
-def one_run(args: argparse.Namespace, clips: list[np.ndarray], out: Path) -> dict[str, Any]:
-    """Run the study anew, and say what it took."""
+def one_run(
+    args: argparse.Namespace, clips: list[np.ndarray], out: Path, *, compile_anew: bool = True
+) -> dict[str, Any]:
+    """Run the study, and say what it took."""
     import jax
 
     from mer_jax import machine
@@ -99,7 +131,8 @@ def one_run(args: argparse.Namespace, clips: list[np.ndarray], out: Path) -> dic
 
     use_all_cores()
     use_compilation_cache()
-    jax.clear_caches()
+    if compile_anew:
+        jax.clear_caches()
     catalog = replace(synthetic.catalog(len(clips)), source=Composed(clips))
     settings = StudyConfig(
         data=f"synthetic:{len(clips)}",

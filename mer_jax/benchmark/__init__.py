@@ -15,6 +15,8 @@ SUITES: dict[str, str] = {
     "whole-job": "mer_jax.benchmark.whole_job",
     "population": "mer_jax.benchmark.population",
     "scaling": "mer_jax.benchmark.scaling",
+    "first-step": "mer_jax.benchmark.first_step",
+    "input": "mer_jax.benchmark.feeding",
 }
 
 __all__ = ["SUITES"]

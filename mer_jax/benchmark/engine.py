@@ -14,8 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mer_jax import checks
-
 
 def _nothing() -> None:
     """What is released where nothing was acquired."""
@@ -68,6 +66,9 @@ class Plan:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        # Not above: a peer whose process is timed from its start must not import JAX, as checks does.
+        from mer_jax import checks
+
         checks.positive_int("rounds", self.rounds)
         checks.positive_int("min_rounds", self.min_rounds)
         checks.positive("budget_s", self.budget_s)

@@ -7,6 +7,7 @@ stands the study's way, the base inside the model.
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from flax import nnx
 
 from mer_jax.benchmark.engine import Contender, Measurement, Plan, measure
+from mer_jax.benchmark.memory import MemoryProbe, jax_device_peak
 from mer_jax.benchmark.peers_keras_models import keras_contenders
 from mer_jax.benchmark.peers_torch_models import torch_contenders
 from mer_jax.benchmark.results import Report
@@ -23,6 +25,7 @@ from mer_jax.machine import load_average
 from mer_jax.models.dense import DenseNet
 from mer_jax.models.recurrent import CNNBiLSTM, Pool
 from mer_jax.models.vgg19 import VGG19
+from mer_jax.signal.devices import use_all_cores
 from mer_jax.training import step as training_step
 from mer_jax.training.optimizer import OptimizerConfig, build
 
@@ -41,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--vgg-batch", nargs="+", type=int, help="batches of VGG19; default 8 (CPU), 128 (accelerator)"
     )
+    parser.add_argument(
+        "--memory", choices=("none", "ours"), default="ours", help="whether to measure peak memory: ours"
+    )
 
 
 def run(args: argparse.Namespace, on_row: Callable[[Report], None]) -> Report:
@@ -55,15 +61,38 @@ def run(args: argparse.Namespace, on_row: Callable[[Report], None]) -> Report:
         "load_average_before": load_average(),
     }
     report = Report(conditions=[condition])
-    batches = args.vgg_batch or ([128] if accelerator else [8])
+    batches = args.vgg_batch or _batches(accelerator)
     # PyTorch's peers compute in full float32; on a GPU JAX's own default is TF32.
-    with jax.default_matmul_precision("highest"):
+    with MemoryProbe() as probe, jax.default_matmul_precision("highest"):
         for name in args.cases or CASES:
-            for case in CASES[name](batches, accelerator):
-                report.rows.append(_row(name, case, plan, matmul))
+            for place, case in enumerate(CASES[name](batches, accelerator)):
+                row = _row(name, case, plan, matmul)
+                if args.memory == "ours":
+                    row["peak_mib"], row["peak_kind"] = probe.peak(_ours, name, place, batches)
+                report.rows.append(row)
                 on_row(report)
     condition["load_average_after"] = load_average()
     return report
+
+
+def _batches(accelerator: bool) -> list[int]:
+    return [128] if accelerator else [8]
+
+
+def case(name: str) -> "Case":
+    """The first row of one of :data:`CASES` at its usual size."""
+    accelerator = jax.default_backend() != "cpu"
+    return CASES[name](_batches(accelerator), accelerator)[0]
+
+
+def _ours(name: str, place: int, batches: list[int]) -> Contender:
+    """Our contender for a row, built anew in the process that measures its memory."""
+    use_all_cores()
+    accelerator = jax.default_backend() != "cpu"
+    # For the life of this process.
+    jax.config.update("jax_default_matmul_precision", "highest")
+    made = CASES[name](batches, accelerator)[place].ours()
+    return replace(made, device_peak=jax_device_peak if accelerator else None)
 
 
 def _row(name: str, case: "Case", plan: Plan, matmul: dict[str, float]) -> Row:

@@ -57,17 +57,18 @@ def _cnn_bilstm(rngs: nnx.Rngs) -> nnx.Module:
     return CNNBiLSTM(num_features=3, num_classes=len(CLASSES), rngs=rngs)
 
 
-def _cnn(rngs: nnx.Rngs) -> nnx.Module:
+def cnn(rngs: nnx.Rngs, *, num_features: int = 40, num_classes: int = len(CLASSES)) -> nnx.Module:
+    """A 1D CNN on the 216 frames of a clip of 5 s."""
     from mer_jax import models
 
     config = models.RecurrentConfig(architecture="cnn", pool="mean")
-    return models.build(config, num_features=40, num_classes=len(CLASSES), num_frames=216, rngs=rngs)
+    return models.build(config, num_features=num_features, num_classes=num_classes, num_frames=216, rngs=rngs)
 
 
 CASES = {
     "population_dense_100": Case(100, (300,), 2, _dense),
     "population_cnn_bilstm_10": Case(10, (216, 3), 1, _cnn_bilstm),
-    "population_efficient_leaf_4": Case(4, (216, 40), 1, _cnn, "efficient_leaf"),
+    "population_efficient_leaf_4": Case(4, (216, 40), 1, cnn, "efficient_leaf"),
 }
 
 
@@ -127,23 +128,23 @@ def _contenders(case: Case, block: int | None) -> list[Contender]:
     from mer_jax.training.loop import fit
     from mer_jax.training.population import fit_population
 
-    recruits = list(_recruits(case))
-    weights = [jax.tree.map(np.asarray, nnx.to_pure_dict(nnx.state(one.model))) for one in recruits]
+    members = list(recruits(case))
+    weights = [jax.tree.map(np.asarray, nnx.to_pure_dict(nnx.state(one.model))) for one in members]
 
     def renew() -> None:
-        for one, state in zip(recruits, weights, strict=True):
+        for one, state in zip(members, weights, strict=True):
             nnx.update(one.model, state)
 
     def together() -> list[Any]:
         renew()
         return [
-            result.records[-1]["validation"]["loss"] for _, result in fit_population(recruits, block=block)
+            result.records[-1]["validation"]["loss"] for _, result in fit_population(members, block=block)
         ]
 
     def one_by_one() -> list[Any]:
         renew()
         found = []
-        for one in recruits:
+        for one in members:
             options = {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}
             del options["tag"]
             arguments = [options.pop(key) for key in ("model", "train_loader", "validation_loader")]
@@ -153,7 +154,8 @@ def _contenders(case: Case, block: int | None) -> list[Contender]:
     return [Contender("ours", together, np.asarray), Contender("one_by_one", one_by_one, np.asarray)]
 
 
-def _recruits(case: Case) -> Iterator[Any]:
+def recruits(case: Case) -> Iterator[Any]:
+    """The members of a case, built as they are asked for."""
     from mer_jax import frontends, models
     from mer_jax.data import memory, pipeline
     from mer_jax.data.splits import grouped_split

@@ -26,8 +26,8 @@ Monitor = Literal[
 _SMALLER_IS_BETTER = ("loss", "brier", "ece", "rmse")
 # Steps between two looks at the device: often enough that few batches queue up there, too seldom to slow it down.
 _LOOK_EVERY = 16
-# What a step needs of a batch.
-_INPUTS = ("waveform", "length", "label", "target", "ratings", "rating_index", "weight")
+INPUTS = ("waveform", "length", "label", "target", "ratings", "rating_index", "weight")
+"""What a step needs of a batch."""
 
 ScoreFunction = Callable[[np.ndarray, np.ndarray], Mapping[str, Any]]
 Watch = Callable[[Any], Mapping[str, float]]
@@ -302,7 +302,7 @@ class Fit:
 
     def _step(self, batch: Mapping[str, Any]) -> None:
         started = time.perf_counter()
-        inputs = {name: batch[name] for name in _INPUTS if name in batch}
+        inputs = {name: batch[name] for name in INPUTS if name in batch}
         self.state = self.step(self.state, inputs)
         if np.isnan(self.first_step_s):
             jax.block_until_ready(self.state.step)

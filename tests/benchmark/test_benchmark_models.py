@@ -15,7 +15,7 @@ DENSE = {"batch": 32, "features": 128, "dtype": "float32"}
 
 @pytest.mark.slow
 def test_a_row_of_the_dense_network():
-    args = argparse.Namespace(quick=True, cases=["dense_step"], vgg_batch=None)
+    args = argparse.Namespace(quick=True, cases=["dense_step"], vgg_batch=None, memory="ours")
     rows = []
     report = models.run(args, lambda report: rows.append(report.rows[-1]))
     (row,) = report.rows
@@ -23,6 +23,8 @@ def test_a_row_of_the_dense_network():
     assert set(ROW_KEYS) <= set(row)
     assert row["name"] == "dense_step"
     assert row["ours_s"] > 0
+    assert row["peak_kind"] in ("rss", "device", "unknown")
+    assert (row["peak_mib"] is None) == (row["peak_kind"] == "unknown")
     assert row["speedup"] == row["peers"][row["best_peer"]] / row["ours_s"]
 
 
