@@ -87,18 +87,20 @@ def _contenders(model: nnx.Module, loader: Any) -> list[Contender]:
     from mer_jax.training import step as training_step
     from mer_jax.training.loop import INPUTS
     from mer_jax.training.optimizer import OptimizerConfig, build
+    from mer_jax.training.pair import compiled_step, pair_for, placed
 
     steps = loader.steps_per_epoch
     transform = build(OptimizerConfig(schedule="constant", warmup_fraction=0.0), 1)
     graph, state = training_step.create(model, transform, seed=0)
-    step = jax.jit(training_step.make_step(graph, transform), donate_argnums=0)
+    pair = pair_for(model)
+    step = compiled_step(training_step.make_step(graph, transform), pair)
     batches: Iterator[Mapping[str, Any]] = iter(loader)
-    held = {"ours": state, "steps_alone": jax.tree.map(jnp.array, state)}
+    held = {"ours": placed(state, pair), "steps_alone": placed(jax.tree.map(jnp.array, state), pair)}
 
     def taken(batch: Mapping[str, Any]) -> dict[str, Any]:
         return {name: batch[name] for name in INPUTS if name in batch}
 
-    first = jax.device_put(taken(next(iter(loader))))
+    first = placed(jax.device_put(taken(next(iter(loader)))), pair)
 
     def contender(name: str, batch: Callable[[], Any]) -> Contender:
         def epoch() -> Any:

@@ -28,6 +28,7 @@ from mer_jax.models.vgg19 import VGG19
 from mer_jax.signal.devices import use_all_cores
 from mer_jax.training import step as training_step
 from mer_jax.training.optimizer import OptimizerConfig, build
+from mer_jax.training.pair import compiled_step, pair_for, placed
 
 SUMMARY = "models: forward passes and training steps against Keras and PyTorch"
 
@@ -173,9 +174,7 @@ def _forward(batch: int, dtype: str) -> Contender:
 
 def _training(model: nnx.Module, inputs: dict[str, jax.Array]) -> Contender:
     """A training step, its state carried from call to call."""
-    optimizer = build(OptimizerConfig(schedule="constant", warmup_fraction=0.0), 1)
-    graph, state = training_step.create(model, optimizer, seed=0)
-    step = jax.jit(training_step.make_step(graph, optimizer), donate_argnums=0)
+    step, state = _step_and_state(model)
     holder = [state]
 
     def call() -> jax.Array:
@@ -183,6 +182,14 @@ def _training(model: nnx.Module, inputs: dict[str, jax.Array]) -> Contender:
         return holder[0].totals["loss"].block_until_ready()
 
     return Contender("ours", call, np.asarray)
+
+
+def _step_and_state(model: nnx.Module) -> tuple[Callable[..., Any], Any]:
+    """A training step compiled as :func:`mer_jax.training.fit` does, and the state before it."""
+    optimizer = build(OptimizerConfig(schedule="constant", warmup_fraction=0.0), 1)
+    graph, state = training_step.create(model, optimizer, seed=0)
+    pair = pair_for(model)
+    return compiled_step(training_step.make_step(graph, optimizer), pair), placed(state, pair)
 
 
 class _Direct(nnx.Module):
@@ -227,9 +234,7 @@ def _vgg19_cached_epoch(batches: list[int], accelerator: bool) -> list[Case]:
     model = VGG19(num_classes=CLASSES, rngs=nnx.Rngs(0))
 
     def build_case() -> Contender:
-        optimizer = build(OptimizerConfig(schedule="constant", warmup_fraction=0.0), 1)
-        graph, state = training_step.create(_Direct(model.head), optimizer, seed=0)
-        step = jax.jit(training_step.make_step(graph, optimizer), donate_argnums=0)
+        step, state = _step_and_state(_Direct(model.head))
         # In the memory of the host, as training keeps it.
         found = np.random.default_rng(0).normal(size=(clips, 7, 7, 512)).astype(np.float32)
         labels, rng, holder = np.arange(clips) % CLASSES, np.random.default_rng(1), [state]

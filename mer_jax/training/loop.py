@@ -16,6 +16,7 @@ from mer_jax import checks
 from mer_jax.training import checkpoint, optimizer
 from mer_jax.training import step as training_step
 from mer_jax.training.augmentation import AugmentationConfig
+from mer_jax.training.pair import Pair, compiled_step, on_one_device, pair_for, placed
 from mer_jax.training.progress import Progress
 from mer_jax.training.task import Classification, Task
 
@@ -178,6 +179,8 @@ class Fit:
         self.schedule = optimizer.learning_rate(optimizer_config, self.total_steps)
         transform = optimizer.build(optimizer_config, self.total_steps)
         self.graph, self.state = training_step.create(model, transform, seed=seed, task=task)
+        self.pair = self._pair_for(model)
+        self.state = placed(self.state, self.pair)
         self.step, self.predict = _compile(
             self.graph,
             optimizer_config,
@@ -186,6 +189,7 @@ class Fit:
             augmentation,
             training.accumulate_steps,
             training.remat,
+            self.pair,
         )
         self.compiled_before = self.step._cache_size()
         self.run_dir: Path | None = None
@@ -196,6 +200,9 @@ class Fit:
         self.first_step_s = float("nan")
         self.steps_done = 0
         self.batches = iter(self.train_loader)
+
+    def _pair_for(self, model: nnx.Module) -> Pair | None:
+        return pair_for(model)
 
     def in_folder(self, run_dir: Path, *, resume: bool, progress: bool) -> FitResult:
         """Train with checkpoints and a record of the epochs in ``run_dir``."""
@@ -228,7 +235,8 @@ class Fit:
     def in_memory(self, *, progress: bool) -> FitResult:
         """Train and leave nothing on disk."""
         self._all_epochs(progress)
-        training_step.put(self.model, *self.best_weights)
+        # As NumPy's, so that the model is bound to no device.
+        training_step.put(self.model, *jax.tree.map(np.asarray, self.best_weights))
         return self._result()
 
     def _all_epochs(self, progress: bool) -> None:
@@ -278,7 +286,7 @@ class Fit:
             "audio_s_per_s": round(audio_s / seconds, 1),
         }
         if self.watch is not None:
-            record["watched"] = dict(self.watch(self.state.params))
+            record["watched"] = dict(self.watch(on_one_device(self.state.params)))
         self.epochs.append(record)
         if self._is_best(record):
             self.best_epoch = number
@@ -290,10 +298,10 @@ class Fit:
         self.shown.end_epoch(record, best=self.best_epoch == number)
 
     def _begin_totals(self) -> None:
-        self.state = self.state._replace(totals=training_step.zero_totals(self.task))
+        self.state = self.state._replace(totals=placed(training_step.zero_totals(self.task), self.pair))
 
     def _keep_best(self) -> None:
-        params, rest = self.state.params, self.state.model_state
+        params, rest = on_one_device((self.state.params, self.state.model_state))
         if self.run_dir:
             checkpoint.save_best(self.best, self.steps_done, params, rest, {"epoch": self.best_epoch})
         else:
@@ -330,10 +338,11 @@ class Fit:
 
     def _validate(self) -> dict[str, float | None]:
         true, predicted = [], []
+        weights = on_one_device((self.state.params, self.state.model_state))
         for batch in self.validation_loader:
             real = np.asarray(batch["weight"]) > 0
             inputs = {name: batch[name] for name in ("waveform", "length")}
-            found = self.predict(self.state.params, self.state.model_state, inputs)
+            found = self.predict(*weights, inputs)
             predicted.append(np.asarray(found)[real])
             true.append(self.task.truth(batch)[real])
         return self._scores_of(np.concatenate(true), np.concatenate(predicted))
@@ -362,7 +371,7 @@ class Fit:
 
     def _arrays(self) -> dict[str, Any]:
         """The state as a checkpoint stores it."""
-        state = self.state
+        state = on_one_device(self.state)
         return {
             "params": checkpoint.string_keys(state.params),
             "model_state": checkpoint.string_keys(state.model_state),
@@ -385,7 +394,7 @@ class Fit:
         arrays, record = self.latest.restore(self.latest.steps()[-1], self._arrays())
         arrays = jax.tree.map(jnp.asarray, arrays)
         self.steps_done = record["step"]
-        self.state = training_step.TrainState(
+        state = training_step.TrainState(
             checkpoint.int_keys(arrays["params"]),
             checkpoint.int_keys(arrays["model_state"]),
             jax.tree.unflatten(jax.tree.structure(self.state.opt_state), arrays["opt_state"]),
@@ -393,6 +402,7 @@ class Fit:
             jnp.asarray(self.steps_done, jnp.int32),
             arrays["totals"],
         )
+        self.state = placed(state, self.pair)
         self.epochs = record["epochs"]
         self.best_epoch = record["best_epoch"]
         self.batches.set_state(record["batches"])
@@ -424,6 +434,7 @@ def _compile(
     augmentation: AugmentationConfig | None,
     accumulate_steps: int,
     remat: bool,
+    pair: Pair | None,
 ) -> tuple[Any, Any]:
     """The compiled step and the compiled prediction; models of one graph share them, as the cells of a study do."""
     transform = optimizer.build(optimizer_config, total_steps)
@@ -435,4 +446,4 @@ def _compile(
         accumulate_steps=accumulate_steps,
         remat=remat,
     )
-    return jax.jit(step, donate_argnums=0), training_step.compiled_predict(graph, task)
+    return compiled_step(step, pair), training_step.compiled_predict(graph, task)

@@ -134,6 +134,9 @@ class Member(loop.Fit):
         self.shown = Progress(recruit.training, self.steps_per_epoch, shown=False, run_dir=None)
         self._saved = self._epoch_started = time.perf_counter()
 
+    def _pair_for(self, model: nnx.Module) -> None:
+        """Each of a population stays on the device of its thread."""
+
     @property
     def convolves(self) -> bool:
         """Whether its network has a convolution (see :func:`.epoch.step_by_step`)."""

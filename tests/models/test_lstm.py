@@ -8,8 +8,7 @@ from flax import nnx
 from jax.test_util import check_grads
 
 from mer_jax import checks
-from mer_jax.models import LSTM, BiLSTM, SimpleRNN
-from mer_jax.models import lstm as lstm_module
+from mer_jax.models import LSTM, BiLSTM, SimpleRNN, recurrence
 from mer_jax.models.lstm import lstm
 
 
@@ -204,7 +203,7 @@ def test_an_accelerator_walks_both_directions_in_one_scan(rng, monkeypatch):
         return jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)(state, x)
 
     expected = value_and_gradients()
-    monkeypatch.setattr(lstm_module, "platform", lambda: "gpu")
+    monkeypatch.setattr(recurrence, "platform", lambda: "gpu")
     jax.clear_caches()
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-6), value_and_gradients(), expected)
     jax.clear_caches()
