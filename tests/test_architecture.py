@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "mer_jax"
 
 # From the bottom up. A module may import its own layer and those below it.
 LAYERS = [
-    {"_version", "_shapes", "checks", "checkpoint_folder", "compilation_cache", "machine"},
+    {"_version", "_shapes", "checks", "checkpoint_folder", "compilation_cache", "large_pages", "machine"},
     {"audio", "signal"},
     {"data", "frontends"},
     {"features"},

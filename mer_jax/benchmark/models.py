@@ -6,6 +6,7 @@ stands the study's way, the base inside the model.
 """
 
 import argparse
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -59,6 +60,7 @@ def run(args: argparse.Namespace, on_row: Callable[[Report], None]) -> Report:
         "suite": "models",
         "options": {"quick": args.quick, "cases": args.cases, "vgg_batch": args.vgg_batch},
         "matmul_tflop_s": matmul,
+        "glibc_tunables": os.environ.get("GLIBC_TUNABLES", ""),
         "load_average_before": load_average(),
     }
     report = Report(conditions=[condition])
