@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vgg-batch", nargs="+", type=int, help="batches of VGG19; default 8 (CPU), 128 (accelerator)"
     )
     parser.add_argument(
-        "--memory", choices=("none", "ours"), default="ours", help="whether to measure peak memory: ours"
+        "--memory", choices=("none", "ours"), help="whether to measure peak memory: ours (quick: none)"
     )
 
 
@@ -65,12 +65,13 @@ def run(args: argparse.Namespace, on_row: Callable[[Report], None]) -> Report:
     }
     report = Report(conditions=[condition])
     batches = args.vgg_batch or _batches(accelerator)
+    memory = args.memory or ("none" if args.quick else "ours")
     # PyTorch's peers compute in full float32; on a GPU JAX's own default is TF32.
     with MemoryProbe() as probe, jax.default_matmul_precision("highest"):
         for name in args.cases or CASES:
             for place, case in enumerate(CASES[name](batches, accelerator)):
-                row = _row(name, case, plan, matmul)
-                if args.memory == "ours":
+                row = _row(name, case, plan, matmul, report.rows)
+                if memory == "ours":
                     row["peak_mib"], row["peak_kind"] = probe.peak(_ours, name, place, batches)
                 report.rows.append(row)
                 on_row(report)
@@ -98,11 +99,14 @@ def _ours(name: str, place: int, batches: list[int]) -> Contender:
     return replace(made, device_peak=jax_device_peak if accelerator else None)
 
 
-def _row(name: str, case: "Case", plan: Plan, matmul: dict[str, float]) -> Row:
+def _row(name: str, case: "Case", plan: Plan, matmul: dict[str, float], before: list[Row]) -> Row:
     peers_of_case = [*torch_contenders(name, case.parameters), *keras_contenders(name, case.parameters)]
+    studys, study_note = _studys_way(name, case, before)
+    if studys:
+        peers_of_case = [peer for peer in peers_of_case if peer.name not in studys]
     measured: Measurement = measure([case.ours(), *peers_of_case], plan)
     ours = measured.timings["ours"]
-    peers = {key: t.median_s for key, t in measured.timings.items() if key != "ours"}
+    peers = {key: t.median_s for key, t in measured.timings.items() if key != "ours"} | studys
     best = min(peers, key=lambda key: peers[key]) if peers else None
     row: Row = {
         "suite": "models",
@@ -114,7 +118,8 @@ def _row(name: str, case: "Case", plan: Plan, matmul: dict[str, float]) -> Row:
         "compile_s": ours.compile_s,
         "peak_mib": None,
         "note": "; ".join(
-            [one.note for one in peers_of_case if one.note and one.name in peers]
+            study_note
+            + [one.note for one in peers_of_case if one.note and one.name in peers]
             + [f"{peer} failed: {why}" for peer, why in measured.failed.items()]
         ),
         "ours_quartiles_s": ours.quartiles_s,
@@ -125,6 +130,24 @@ def _row(name: str, case: "Case", plan: Plan, matmul: dict[str, float]) -> Row:
         row["tflop_s"] = rate
         row["fraction_of_matmul_rate"] = rate / matmul[case.parameters["dtype"]]
     return row
+
+
+def _studys_way(name: str, case: "Case", before: list[Row]) -> tuple[dict[str, float], list[str]]:
+    """An epoch with the frozen base inside Keras's model, from the step measured before it in the same run; and how."""
+    pictures = case.parameters.get("pictures")
+    steps = [row for row in before if row["name"] == "vgg19_frozen_step"]
+    if name != "vgg19_cached_epoch" or not steps or pictures != _batches(False)[0]:
+        return {}, []
+    part = case.parameters["clips"] / pictures
+    found = {
+        f"keras_study{peer.removeprefix('keras')}": part * seconds
+        for peer, seconds in steps[-1]["peers"].items()
+        if peer.startswith("keras")
+    }
+    note = (
+        f"keras_study is extrapolated from vgg19_frozen_step, {pictures} of {case.parameters['clips']} clips"
+    )
+    return found, [note] if found else []
 
 
 class Case:

@@ -86,3 +86,13 @@ def test_what_is_missing_is_named_and_a_failing_process_too(tmp_path, monkeypatc
     monkeypatch.undo()
     with pytest.raises(checks.DataError, match="status 2"):
         whole_job._ours(tmp_path / "nowhere.csv", tmp_path / "out", 1, 32)
+
+
+def test_an_epoch_of_the_studys_way_is_told_from_the_step_before(monkeypatch):
+    (case,) = models._vgg19_cached_epoch([8], False)
+    step = {"name": "vgg19_frozen_step", "peers": {"keras": 2.0, "keras_xla": 3.0, "torch": 1.0}}
+    found, (note,) = models._studys_way("vgg19_cached_epoch", case, [step])
+    assert found == {"keras_study": 64.0, "keras_study_xla": 96.0}
+    assert "extrapolated from vgg19_frozen_step" in note
+    assert models._studys_way("vgg19_cached_epoch", case, []) == ({}, [])
+    assert models._studys_way("dense_step", case, [step]) == ({}, [])
