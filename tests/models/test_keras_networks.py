@@ -1,4 +1,4 @@
-"""The networks of the Keras baseline with the same weights give the same outputs: what is timed against each other is one thing."""
+"""With the same weights the networks of the Keras baseline give the same outputs: what is timed against each other is one thing."""
 
 import importlib.util
 import subprocess
