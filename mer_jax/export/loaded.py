@@ -37,6 +37,7 @@ class Exported:
         self.metadata = parts.metadata
         self.signature = _signature(self.path, parts.metadata)
         self._program = _deserialize(self.path, parts, platform)
+        self._device = device
         self._weights = jax.device_put(parts.weights, device)
 
     @property
@@ -98,7 +99,8 @@ class Exported:
             raise checks.ArgumentError(
                 "lengths", f"goes from {valid.min()} to {valid.max()}", expected=f"1 to {self.num_samples}"
             )
-        return np.asarray(self._run(self._weights, x.astype(np.float32), valid.astype(np.int32)))
+        given = jax.device_put((x.astype(np.float32), valid.astype(np.int32)), self._device)
+        return np.asarray(self._run(self._weights, *given))
 
     def predict(self, path: str | Path, *, hop_s: float | None = None) -> "Prediction":
         """Predict a whole audio file, exactly as :func:`mer_jax.predict.predict` does with the run's folder.
