@@ -58,6 +58,7 @@ def _commands(argv: Sequence[str]) -> dict[str, Callable[..., int | None]]:
         "demo": demo,
         "prepare": prepare,
         "evaluate": evaluate,
+        "export": export,
         "features": features,
         "predict": predict,
         "weights": weights,
@@ -316,7 +317,7 @@ def predict(
 
     Args:
         paths: audio files, or folders that are searched for them.
-        checkpoint: a run folder written by train or demo.
+        checkpoint: a run folder written by train or demo, or a file written by export.
         out: also write a table here: .csv or .json.
         curve: print the probabilities of every window, too; of a run on ratings over time those ratings, twice a second.
     """
@@ -326,6 +327,31 @@ def predict(
     use_compilation_cache()
 
     return mj_predict.command(paths, checkpoint=checkpoint, out=out, curve=curve)
+
+
+def export(
+    run: Positional[Path],
+    *,
+    out: Path,
+    platforms: tuple[Literal["cpu", "cuda", "tpu"], ...] = ("cpu", "cuda", "tpu"),
+) -> None:
+    """Write a trained run, from waveform to probabilities, into one file that jax runs without this package.
+
+    Example: mer-jax export runs/mine --out mine.mer
+    Example: mer-jax predict song.mp3 --checkpoint mine.mer
+
+    docs/export.md says what is in the file, and how to use it.
+
+    Args:
+        run: a run folder written by train or demo.
+        out: the file to write; it must not be there yet.
+        platforms: what to write programs for; this machine needs none of them.
+    """
+    from mer_jax.compilation_cache import use_compilation_cache
+    from mer_jax.export import command
+
+    use_compilation_cache()
+    command.command(run, out=out, platforms=platforms)
 
 
 def weights(

@@ -4,14 +4,15 @@ import csv
 import dataclasses
 import io
 import json
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from mer_jax import audio, checks, experiment
+from mer_jax import audio, checks, experiment, export
 from mer_jax.data.atomic import atomic_path
+from mer_jax.data.rating_grid import RatingGrid
 from mer_jax.experiment import windows
 
 
@@ -64,63 +65,64 @@ class Predictor:
     """A trained run, loaded once and compiled once, for any number of files.
 
     Args:
-        checkpoint: a run folder written by ``mer-jax train`` or ``mer-jax demo``.
+        checkpoint: a run folder written by ``mer-jax train`` or ``mer-jax demo``; or a file written by ``mer-jax export``, or
+            what :func:`mer_jax.export.load` made of one.
         hop_s: seconds from one window to the next; default: half the window that the run was trained on. Where windows of a
             run on ratings over time overlap, their mean is taken.
 
     Raises:
-        mer_jax.checks.CheckpointError: the folder holds no complete run.
+        mer_jax.checks.CheckpointError: the folder holds no complete run, or the file no whole export.
     """
 
-    def __init__(self, checkpoint: str | Path, *, hop_s: float | None = None) -> None:
-        self.run = experiment.restore(checkpoint)
-        self.hop_s = self.run.config.clip_s / 2 if hop_s is None else hop_s
+    def __init__(self, checkpoint: str | Path | export.Exported, *, hop_s: float | None = None) -> None:
+        if not isinstance(checkpoint, export.Exported) and Path(checkpoint).is_file():
+            checkpoint = export.load(checkpoint)
+        self._outputs: Callable[[Any, Any], Any]
+        if isinstance(checkpoint, export.Exported):
+            self.signature, self._outputs = checkpoint.signature, checkpoint
+        else:
+            run = experiment.restore(checkpoint)
+            self.signature, self._outputs = run.signature, experiment.output_function(run)
+        self.hop_s = self.signature.hop_s if hop_s is None else hop_s
         checks.positive("hop_s", self.hop_s)
-
-    @cached_property
-    def _outputs(self):
-        return experiment.output_function(self.run)
 
     def __call__(self, path: str | Path) -> Prediction:
         """Predict one file; raises :class:`~mer_jax.checks.AudioError` if it cannot be decoded."""
-        config = self.run.config
-        y, _ = audio.load(path, sr=config.sr)
+        signature = self.signature
+        y, _ = audio.load(path, sr=signature.sr)
         curve, times_s = self._curve(y)
         outputs = curve.mean(axis=0)
-        count = len(self.run.outputs) - 2 if config.task == "joint" else len(self.run.outputs)
+        count = signature.num_names
         return Prediction(
             path=Path(path),
-            task=config.task,
-            names=self.run.outputs[:count],
+            task=signature.task,
+            names=signature.outputs[:count],
             outputs=outputs[:count],
             times_s=times_s,
             curve=curve[:, :count],
-            valence_arousal=self._valence_arousal(outputs),
+            valence_arousal=signature.valence_arousal(outputs),
         )
 
     def _curve(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Outputs over time, and when."""
-        config = self.run.config
-        if config.task == "dynamic":
-            return experiment.course(self._outputs, self.run, y, hop_s=self.hop_s)
+        sr, window = self.signature.sr, self.signature.num_samples
+        if self.signature.rate_hz is not None:
+            grid = RatingGrid(self.signature.rate_hz, sr, window)
+            return experiment.course(self._outputs, grid, y, hop_s=self.hop_s)
         curve, starts, lengths = windows.outputs_of_windows(
-            self._outputs, y, window=config.num_samples, hop=round(self.hop_s * config.sr)
+            self._outputs, y, window=window, hop=round(self.hop_s * sr)
         )
-        return curve, (starts + lengths / 2) / config.sr
-
-    def _valence_arousal(self, outputs: np.ndarray) -> np.ndarray | None:
-        if self.run.config.task in ("valence_arousal", "joint", "dynamic"):
-            return self.run.scaled(outputs[-2:])
-        by_class = self.run.class_valence_arousal
-        return outputs @ by_class if self.run.config.task == "classes" and by_class is not None else None
+        return curve, (starts + lengths / 2) / sr
 
 
-def predict(path: str | Path, *, checkpoint: str | Path, hop_s: float | None = None) -> Prediction:
+def predict(
+    path: str | Path, *, checkpoint: str | Path | export.Exported, hop_s: float | None = None
+) -> Prediction:
     """Predict the emotion of one audio file; see :class:`Predictor` for many.
 
     Args:
         path: an audio file.
-        checkpoint: a run folder.
+        checkpoint: a run folder, or a file written by ``mer-jax export``.
         hop_s: seconds between windows.
 
     Returns:
@@ -128,7 +130,7 @@ def predict(path: str | Path, *, checkpoint: str | Path, hop_s: float | None = N
 
     Raises:
         mer_jax.checks.AudioError: the file cannot be decoded.
-        mer_jax.checks.CheckpointError: the folder holds no complete run.
+        mer_jax.checks.CheckpointError: the folder holds no complete run, or the file no whole export.
     """
     return Predictor(checkpoint, hop_s=hop_s)(path)
 

@@ -18,7 +18,7 @@ LAYERS = [
     {"features"},
     {"models"},
     {"training"},
-    {"config"},
+    {"config", "signature"},
     {"evaluation"},
     {"experiment"},
     {"predict", "export", "benchmark", "extract", "study", "ablation", "sweep"},
@@ -31,7 +31,7 @@ FORBIDDEN = {("data", "frontends"), ("frontends", "data"), ("frontends", "audio"
 
 # What a machine that only computes has: everything else is imported where it is used.
 LIGHT = {"jax", "flax", "optax", "numpy", "scipy", "jaxtyping"}
-LIGHT_PACKAGES = ("signal", "frontends", "features", "models", "benchmark", "training")
+LIGHT_PACKAGES = ("signal", "frontends", "features", "models", "benchmark", "training", "export", "signature")
 
 
 def unit(path: Path) -> str:
@@ -125,7 +125,7 @@ class Finder:
             raise ImportError(f"{name} is hidden")
 sys.meta_path.insert(0, Finder())
 import mer_jax as mj
-mj.signal, mj.frontends, mj.models, mj.training, mj.benchmark
+mj.signal, mj.frontends, mj.models, mj.training, mj.benchmark, mj.export
 print("ok")
 """
     assert run_python(code).strip() == "ok"

@@ -119,6 +119,25 @@ def test_a_clip_shorter_than_the_window_is_predicted(run, tmp_path):
     assert np.isfinite(mj.predict.predict(path, checkpoint=run).probabilities).all()
 
 
+def test_an_exported_run_predicts_as_the_run(run, music, tmp_path, capsys):
+    out = tmp_path / "small.mer"
+    assert cli.main(["export", str(run), "--out", str(out), "--platforms", "cuda", "cpu"]) == 0
+    assert "windows of 1 s at 8000 Hz; programs for cuda, cpu" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["small.mer"]
+    path = next(music.rglob("*.wav"))
+    exported = mj.export.load(out)
+    ours, theirs = mj.predict.predict(path, checkpoint=run), exported.predict(path)
+    assert (theirs.names, theirs.task) == (ours.names, ours.task)
+    for name in ("outputs", "curve", "times_s", "valence_arousal"):
+        np.testing.assert_allclose(getattr(theirs, name), getattr(ours, name), atol=1e-5)
+    assert len(exported.predict(path, hop_s=0.1).times_s) > len(ours.times_s)
+    shown = []
+    for place in (run, out):
+        assert cli.main(["predict", str(path), "--checkpoint", str(place), "--curve"]) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1] != ""
+
+
 def test_prepare_and_train_on_the_result(music, tmp_path):
     prepared = tmp_path / "prepared"
     assert (
@@ -154,6 +173,12 @@ BAD = {
     ),
     "no run": (["evaluate", "nowhere"], ["nowhere", "config.json"]),
     "no checkpoint": (["predict", "x.wav", "--checkpoint", "nowhere"], ["nowhere"]),
+    "export of no run": (["export", "nowhere", "--out", "OUT"], ["nowhere", "config.json"]),
+    "export over something": (["export", "RUN", "--out", "RUN"], ["small", "exists already", "--out"]),
+    "prediction of no export": (
+        ["predict", "x.wav", "--checkpoint", "DATA"],
+        ["manifest.csv", "no exported run"],
+    ),
     "unknown suffix": (["predict", "x.wav", "--checkpoint", "RUN", "--out", "t.xlsx"], [".csv or .json"]),
     "unknown feature": (["features", "x.wav", "--features", "mfc", "--out", "OUT"], ["did you mean 'mfcc'"]),
 }
@@ -192,6 +217,7 @@ def test_a_wrong_flag_names_the_nearest_and_ends_with_2():
         "datasets",
         "demo",
         "evaluate",
+        "export",
         "features",
         "predict",
         "prepare",

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,11 @@ import numpy as np
 
 from mer_jax import checks, config
 from mer_jax.config import ExperimentConfig
-from mer_jax.data.catalog import scaled
 from mer_jax.experiment import building, caching, facts, inputs, targets
 from mer_jax.models import EmotionModel
 from mer_jax.models.precision import Precision
 from mer_jax.models.vgg19 import VGG19
+from mer_jax.signature import Signature
 from mer_jax.training import checkpoint
 from mer_jax.training.task import Task
 
@@ -33,6 +33,7 @@ class TrainedRun:
         rating_range: lowest and highest rating of the scale on which valence and arousal are predicted; None is -1..1.
         thresholds: (tags,) above which a tag is given, tuned on the run's validation part; None for other tasks.
         model: front-end, standardisation and network with the best weights.
+        facts: what ``facts.json`` says of the run.
     """
 
     path: Path
@@ -43,10 +44,22 @@ class TrainedRun:
     rating_range: tuple[float, float] | None
     thresholds: np.ndarray | None
     model: EmotionModel
+    facts: Mapping[str, Any]
 
-    def scaled(self, ratings: np.ndarray) -> np.ndarray:
-        """Ratings on the scale of the listeners, mapped to -1..1."""
-        return scaled(ratings, self.rating_range or (-1.0, 1.0))
+    @property
+    def signature(self) -> Signature:
+        """What :func:`output_function` takes and gives."""
+        return Signature(
+            task=self.config.task,
+            outputs=self.outputs,
+            sr=self.config.sr,
+            num_samples=self.config.num_samples,
+            hop_s=self.config.clip_s / 2,
+            rate_hz=targets.rate_of(self.task),
+            class_valence_arousal=self.class_valence_arousal,
+            rating_range=self.rating_range,
+            thresholds=self.thresholds,
+        )
 
 
 def restore(path: str | Path, *, precision: Precision | None = None) -> TrainedRun:
@@ -96,6 +109,7 @@ def restore(path: str | Path, *, precision: Precision | None = None) -> TrainedR
         rating_range=None if scale is None else tuple(scale),
         thresholds=None if thresholds is None else np.asarray(thresholds),
         model=model,
+        facts=known,
     )
 
 

@@ -31,7 +31,7 @@ def predict(
     """
     if not len(rows):
         raise checks.DataError(catalog.name, "has no clip with ratings over time in this part")
-    hop = None if hop_s is None else _hop(trained, hop_s)
+    hop = None if hop_s is None else _hop(grid_of(trained), hop_s)
     loader: RatedLoader = inputs.rated_loader(catalog, rows, trained.config, train=False, hop=hop)
     return inputs.predict(trained.model, loader, trained.task)
 
@@ -58,20 +58,19 @@ def columns(catalog: Catalog, predicted: inputs.Predicted) -> dict[str, np.ndarr
 
 
 def course(
-    function: Any, trained: TrainedRun, y: Float[np.ndarray, "samples"], *, hop_s: float
+    function: Any, grid: RatingGrid, y: Float[np.ndarray, "samples"], *, hop_s: float
 ) -> tuple[Float[np.ndarray, "times outputs"], Float[np.ndarray, "times"]]:
     """What a run says of every step of a recording, and when each begins, in seconds.
 
     Args:
         function: of the run (:func:`mer_jax.experiment.restoring.output_function`).
-        trained: the run.
+        grid: the steps of the run's window.
         y: the recording at the run's rate.
         hop_s: seconds from one window to the next, to the nearest step; where windows overlap their mean is taken.
     """
-    grid = grid_of(trained)
     whole = grid.of_clip(0.0, 0, len(y))
     total = max(1, whole.total)  # of a recording shorter than half a step, too, something is said
-    firsts = grid.covering(0, total, total, _hop(trained, hop_s))
+    firsts = grid.covering(0, total, total, _hop(grid, hop_s))
     starts = np.array([grid.sample(whole, first) for first in firsts])
     found = windows.outputs_at(function, y, starts, window=grid.num_samples)
     sums, counts = np.zeros((total, found.shape[2])), np.zeros(total)
@@ -99,7 +98,6 @@ def check_rate(catalog: Catalog, task: SequenceRegression, where: str) -> None:
         )
 
 
-def _hop(trained: TrainedRun, hop_s: float) -> int:
+def _hop(grid: RatingGrid, hop_s: float) -> int:
     """Steps nearest to so many seconds: at least one, at most a window."""
-    grid = grid_of(trained)
     return min(grid.num_steps, max(1, round(hop_s * grid.rate_hz)))

@@ -8,11 +8,12 @@ Source: A. Lavin and S. Gray, *Fast Algorithms for Convolutional Neural Networks
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import export, lax
 
 from mer_jax._shapes import Array, Float
 
@@ -47,13 +48,15 @@ _OUTPUT = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0]
 _SEPARATE = 256
 
 
-def count_tiles(shape: tuple[int, ...]) -> int:
-    """Tiles of a batch of pictures.
+def count_tiles(shape: Sequence[Any]) -> int:
+    """Tiles of a batch of pictures; of one picture where the batch is of any size, as in an exported program.
 
     >>> count_tiles((2, 8, 5, 3))
     8
     """
     batch, height, width, _ = shape
+    if export.is_symbolic_dim(batch):
+        batch = 1
     return batch * -(-height // TILE) * -(-width // TILE)
 
 
@@ -93,7 +96,7 @@ def convolve(
             _INPUT, [row[:, :, j : j + TILE * (columns - 1) + 1 : TILE] for j in range(_REACH)]
         )
     ]
-    products = _products(mapped, transformed)
+    products = _products(mapped, transformed, apart=count_tiles(x.shape) >= _SEPARATE)
     tiles = [product.reshape(batch, rows, columns, after) for product in products]
     up = [_combine(_OUTPUT, tiles[j::_REACH]) for j in range(_REACH)]
     up = lax.optimization_barrier(up)
@@ -102,15 +105,15 @@ def convolve(
     return whole.reshape(batch, rows * TILE, columns * TILE, after)[:, :height, :width]
 
 
-def _products(mapped: Sequence[jax.Array], transformed: jax.Array) -> Sequence[jax.Array]:
-    """The 36 matrix products."""
+def _products(mapped: Sequence[jax.Array], transformed: jax.Array, *, apart: bool) -> Sequence[jax.Array]:
+    """The 36 matrix products, one by one or as one with 36 batches."""
     high = lax.Precision.HIGHEST
-    if len(mapped[0]) < _SEPARATE:
+    if not apart:
         stacked = lax.optimization_barrier(jnp.stack(mapped))
         return list(lax.optimization_barrier(jnp.matmul(stacked, transformed, precision=high)))
-    apart = lax.optimization_barrier(tuple(mapped))
+    parts = lax.optimization_barrier(tuple(mapped))
     found = [
-        jnp.matmul(part, weights, precision=high) for part, weights in zip(apart, transformed, strict=True)
+        jnp.matmul(part, weights, precision=high) for part, weights in zip(parts, transformed, strict=True)
     ]
     return lax.optimization_barrier(tuple(found))
 

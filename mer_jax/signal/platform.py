@@ -4,7 +4,8 @@ A CPU wants one clip at a time (its working set stays in cache); a GPU or TPU wa
 """
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -13,13 +14,30 @@ import jax.numpy as jnp
 # eight operations are ready to run (`kSplitThreshold` in xla/backends/cpu/runtime/thunk.h).
 _FFTS_PER_TURN = 12
 
+# Part of the key under which JAX keeps what it has traced: a function traced for one platform is traced anew for another.
+_TRACED_FOR = jax.make_user_context(None)
+
 
 def platform() -> str:
     """The platform a computation traced now will run on: ``"cpu"``, ``"gpu"`` or ``"tpu"``."""
+    if _TRACED_FOR.value is not None:
+        return _TRACED_FOR.value
     device = jax.config.jax_default_device  # type: ignore[attr-defined]
     if device is not None:
         return device if isinstance(device, str) else device.platform
     return jax.default_backend()
+
+
+def traced_for(name: Literal["cpu", "gpu", "tpu"]) -> AbstractContextManager[None]:
+    """Within it, what is traced chooses the algorithms of this platform: for a program that is to run on another machine.
+
+    It moves no computation. What is compiled and run inside gives the same values by algorithms that may be slow here.
+
+    >>> with traced_for("tpu"):
+    ...     platform()
+    'tpu'
+    """
+    return _TRACED_FOR(name)
 
 
 def ffts_per_turn() -> int:

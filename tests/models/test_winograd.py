@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
 from mer_jax.models import winograd
 
@@ -48,3 +49,14 @@ def test_gradients_are_those_of_a_direct_convolution(rng):
         expected = jax.grad(loss(direct), (0, 1))(jnp.asarray(x), jnp.asarray(kernel))
         for a, b in zip(found, expected, strict=True):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("side", [8, 64])
+def test_a_batch_of_any_size_is_counted_as_one_picture(side, rng):
+    """As in an exported program: with few tiles a picture one product with 36 batches, with many 36 products."""
+    x = rng.normal(size=(3, side, side, 2)).astype(np.float32)
+    kernel = rng.normal(size=(3, 3, 2, 4)).astype(np.float32)
+    shape = (*export.symbolic_shape("b"), side, side, 2)
+    assert winograd.count_tiles(shape) == winograd.count_tiles((1, side, side, 2)) == (side // 4) ** 2
+    exported = export.export(jax.jit(convolve))(jax.ShapeDtypeStruct(shape, jnp.float32), kernel)
+    np.testing.assert_allclose(exported.call(x, kernel), direct(x, kernel), atol=1e-4)

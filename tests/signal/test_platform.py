@@ -6,7 +6,7 @@ from jax import export
 from signal_contract import rel_l2
 
 from mer_jax import signal
-from mer_jax.signal.platform import busy, per_clip, platform
+from mer_jax.signal.platform import busy, per_clip, platform, traced_for
 
 
 def centred(clip):
@@ -53,6 +53,31 @@ def test_on_a_cpu_clips_take_turns():
     with jax.default_device(jax.devices("cpu")[0]):
         program = jax.make_jaxpr(lambda x: per_clip(centred, x))(jnp.ones((3, 7)))
     assert "scan" in str(program)
+
+
+def test_a_compiled_function_is_traced_anew_for_another_platform():
+    inner = jax.jit(lambda x: per_clip(centred, x))
+
+    def loops():
+        return str(jax.make_jaxpr(lambda x: inner(x))(jnp.ones((3, 7)))).count("scan[")
+
+    with jax.default_device(jax.devices("cpu")[0]):
+        assert loops() == 1
+        with traced_for("tpu"):
+            assert platform() == "tpu"
+            assert loops() == 0
+        assert platform() == "cpu"
+        assert loops() == 1
+
+
+@pytest.mark.parametrize("name", ["cuda", "tpu"])
+def test_a_program_for_another_machine_has_its_algorithms(name):
+    function = jax.jit(signal.rms)
+    clips = jax.ShapeDtypeStruct(export.symbolic_shape("batch, 3000"), jnp.float32)
+    with traced_for("gpu" if name == "cuda" else name):
+        program = export.export(function, platforms=[name])(clips)
+    assert program.platforms == (name,)
+    assert "stablehlo.while" not in program.mlir_module()
 
 
 @pytest.mark.parametrize("function", [signal.rms, signal.zero_crossing_rate, signal.mfcc, signal.spectrogram])
