@@ -1,4 +1,4 @@
-"""With the same weights the networks of the Keras baseline give the same outputs: what is timed against each other is one thing."""
+"""With the same weights the networks of the Keras baseline give the same outputs: what is timed against each other is alike."""
 
 import importlib.util
 import subprocess
@@ -67,7 +67,7 @@ def test_cnn_bilstm(theirs, pool, units):
     put_linear(ours.dense, weights)
     put_linear(ours.logits, weights)
     assert next(weights, None) is None, "Keras has more weights"
-    np.testing.assert_allclose(ours(x), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(ours(jnp.asarray(x)), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_dense(theirs):
@@ -75,7 +75,7 @@ def test_dense(theirs):
     ours = DenseNet(num_features=40, num_classes=5, rngs=nnx.Rngs(0))
     put_stack(ours, weights)
     assert next(weights, None) is None, "Keras has more weights"
-    np.testing.assert_allclose(ours(x), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(ours(jnp.asarray(x)), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_seven_dense_layers_on_what_vgg19_makes_of_a_picture(theirs):
@@ -86,4 +86,4 @@ def test_seven_dense_layers_on_what_vgg19_makes_of_a_picture(theirs):
     put(ours.normalizer.std, np.sqrt(next(weights) + 1e-3))
     put_stack(ours, weights)
     assert next(weights, None) is None, "Keras has more weights"
-    np.testing.assert_allclose(ours(x), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(ours(jnp.asarray(x)), expected, rtol=1e-5, atol=1e-5)
