@@ -64,8 +64,11 @@ def _bars(axes: Any, rows: list[Row], canvas: Any) -> None:
         speedup = row["speedup"]
         label = f"{milliseconds(row['ours_s'])} ms"
         if speedup is not None:
-            axes.barh(place, speedup, height=0.62, color=theme.first if speedup >= 1 else theme.second)
+            fed = "device_idle_share" in row
+            axes.barh(place, speedup, height=0.62, color=theme.first if speedup >= 1 or fed else theme.second)
             label = f"{speedup:.2f}x {row['best_peer']}, {label}"
+            if fed:
+                label = f"the device waits {row['device_idle_share']:.0%}"
         axes.text(
             max(speedup or 0, 0) + 0.05, place, canvas.plain(label), va="center", fontsize=7.5, color=theme.ink,
             fontfamily=canvas.FONT,
@@ -73,7 +76,8 @@ def _bars(axes: Any, rows: list[Row], canvas: Any) -> None:
     axes.axvline(1, color=theme.muted, linewidth=1, linestyle="--")
     axes.set_yticks(range(len(rows)), [canvas.plain(row["name"]) for row in reversed(rows)])
     axes.set_xlim(0, 1.35 * max([row["speedup"] or 0 for row in rows] + [1.0]) + 0.6)
-    axes.set_xlabel("times as fast as the best peer")
+    of_input = all("device_idle_share" in row for row in rows)
+    axes.set_xlabel("part of an epoch that its steps take" if of_input else "times as fast as the best peer")
     axes.grid(axis="y", visible=False)
 
 
@@ -107,5 +111,6 @@ def _lines(axes: Any, rows: list[Row], canvas: Any) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xlabel("clips of a batch")
     axes.set_ylabel("audio s / s")
-    axes.set_ylim(bottom=0)
+    # Room above the lines for the legend.
+    axes.set_ylim(0, 1.45 * max(row["audio_s_per_s"] for row in rows))
     canvas.add_legend(axes, canvas.LIGHT)
