@@ -15,8 +15,8 @@ carried as wheels and unpacked beside:
 
 librosa is not needed: parity is measured against the committed reference file. Each chunk writes DIR/CHUNK.json as it goes,
 so that a chunk which is cut off keeps what it measured; the ablation goes on where it stopped when its chunk runs again. Peers
-run in full float32; nnAudio a second time with TF32. The chunks tests-... run the test suite, and need pytest, pytest-xdist and
-jaxtyping as well.
+run in full float32; nnAudio a second time with TF32. The chunks tests-... run the test suite, whose references are librosa's:
+they need pytest, pytest-xdist, jaxtyping, librosa (with numba), soundfile, soxr, tyro and flatbuffers as well.
 """
 
 import argparse
@@ -114,7 +114,7 @@ def _tests(tiny: bool) -> dict[str, list[str]]:
         "frontends": ["tests/frontends", "tests/features"],
         "models": ["tests/models", "tests/training"],
         "runs": ["tests/experiment", "tests/study", "tests/ablation", "tests/sweep"],
-        "data": ["tests/data", "tests/evaluation", "tests/benchmark"],
+        "data": ["tests/data", "tests/evaluation", "tests/benchmark", "tests/export"],
     }
     if tiny:
         parts = {"signal": ["tests/signal/test_framing.py"]}
