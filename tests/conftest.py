@@ -25,7 +25,17 @@ TESTS = Path(__file__).resolve().parent
 SHARED_DATA = TESTS.parents[1] / "shared" / "data"
 # Where the files are that take a minute and more: run first, so that what comes last, when one worker has nothing left to
 # do, is short. What is not named here comes after these, in the usual order.
-LONG = ("experiment", "sweep", "study", "ablation", "training", "frontends", "features", "test_extract.py", "signal")
+LONG = (
+    "experiment",
+    "sweep",
+    "study",
+    "ablation",
+    "training",
+    "frontends",
+    "features",
+    "test_extract.py",
+    "signal",
+)
 
 
 def pytest_configure(config):
