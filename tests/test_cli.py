@@ -13,6 +13,8 @@ import mer_jax as mj
 from mer_jax import checks, cli, experiment
 from mer_jax.data import synthetic
 
+pytestmark = pytest.mark.usefixtures("pictures_not_rendered")
+
 SMALL = """
     --clip-s 1 --sr 8000 --folds 5 --training.epochs 2 --training.batch-size 8 --recurrent.conv-filters 4
     --recurrent.lstm-units 4 --recurrent.dense-units 4

@@ -30,6 +30,7 @@ def settings():
         "jax_persistent_cache_min_entry_size_bytes",
     )
     before = {name: getattr(jax.config, name) for name in names}
+    jax.config.update("jax_compilation_cache_dir", None)  # as in a program of its own
     yield
     for name, value in before.items():
         jax.config.update(name, value)

@@ -13,6 +13,8 @@ from mer_jax.models import RecurrentConfig
 from mer_jax.models.vgg19 import VGG19Config
 from mer_jax.training import TrainingConfig, device_memory
 
+pytestmark = pytest.mark.usefixtures("pictures_not_rendered")
+
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory):

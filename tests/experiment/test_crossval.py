@@ -14,6 +14,8 @@ from mer_jax.experiment import running, targets, together, windows
 from mer_jax.models import DenseConfig
 from mer_jax.training import TrainingConfig, device_memory
 
+pytestmark = pytest.mark.usefixtures("module_without_pictures")
+
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory):

@@ -17,6 +17,8 @@ from mer_jax.experiment.folder import write_config
 from mer_jax.models import RecurrentConfig
 from mer_jax.training import AugmentationConfig, OptimizerConfig, TrainingConfig
 
+pytestmark = pytest.mark.usefixtures("pictures_not_rendered")
+
 SONGS, RATINGS = 30, 16
 UNRATED = (3, 8)
 

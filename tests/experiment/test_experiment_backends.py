@@ -12,6 +12,8 @@ from mer_jax.data import synthetic
 from mer_jax.models import RecurrentConfig
 from mer_jax.training import TrainingConfig
 
+pytestmark = pytest.mark.usefixtures("module_without_pictures")
+
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory):

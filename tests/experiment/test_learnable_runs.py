@@ -16,6 +16,8 @@ from mer_jax.experiment import building, evaluating, restoring, running, startin
 from mer_jax.models import RecurrentConfig
 from mer_jax.training import OptimizerConfig, TrainingConfig
 
+pytestmark = pytest.mark.usefixtures("module_without_pictures")
+
 MEL = {"n_mels": 16, "n_fft": 512, "hop_length": 256}
 
 

@@ -18,6 +18,8 @@ from mer_jax.study.config import StudyConfig
 from mer_jax.sweep.config import SweepConfig
 from mer_jax.training import TrainingConfig
 
+pytestmark = pytest.mark.usefixtures("module_without_pictures")
+
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory):

@@ -15,6 +15,8 @@ from mer_jax.models.dense import DenseConfig
 from mer_jax.study import StudyConfig
 from mer_jax.training.loop import TrainingConfig
 
+pytestmark = pytest.mark.usefixtures("module_without_pictures")
+
 SR = 8000
 PARTS = ("train", "train", "validation", "test", "train", "")
 

@@ -15,6 +15,8 @@ from mer_jax.experiment import targets
 from mer_jax.models import DenseConfig
 from mer_jax.training import Classification, Joint, MultiLabel, OptimizerConfig, Regression, TrainingConfig
 
+pytestmark = pytest.mark.usefixtures("pictures_not_rendered")
+
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory):

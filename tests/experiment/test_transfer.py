@@ -17,6 +17,8 @@ from mer_jax.experiment.folder import write_config
 from mer_jax.models import DenseConfig, RecurrentConfig
 from mer_jax.training import OptimizerConfig, TrainingConfig
 
+pytestmark = pytest.mark.usefixtures("module_without_pictures")
+
 SR = 8000
 
 

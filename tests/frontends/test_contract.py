@@ -11,7 +11,7 @@ from mer_jax import checks, features, frontends
 SR = 22050
 
 
-def waveforms(batch=2, num_samples=SR // 2, seed=0):
+def waveforms(batch=3, num_samples=SR // 2, seed=0):
     t = np.arange(num_samples) / SR
     rng = np.random.default_rng(seed)
     clips = [
@@ -35,7 +35,7 @@ def frontend(request):
 def test_shape_names_and_rate(frontend):
     y = waveforms()
     out = frontend(y)
-    assert out.shape == (2, frontend.num_frames(y.shape[1]), frontend.num_features)
+    assert out.shape == (3, frontend.num_frames(y.shape[1]), frontend.num_features)
     assert out.dtype == jnp.float32
     assert len(set(frontend.feature_names)) == frontend.num_features
     assert frontend.frame_rate_hz == SR / frontend.hop_length
@@ -43,7 +43,7 @@ def test_shape_names_and_rate(frontend):
 
 
 def test_batch_equals_one_by_one_and_jit_equals_eager(frontend):
-    y = waveforms(batch=3)
+    y = waveforms()
     together = frontend(y)
     alone = jnp.concatenate([frontend(clip[None]) for clip in y])
     compiled = nnx.jit(lambda module, x: module(x))(frontend, y)
@@ -52,16 +52,18 @@ def test_batch_equals_one_by_one_and_jit_equals_eager(frontend):
     np.testing.assert_allclose(compiled, together, rtol=0, atol=1e-5 * scale)
 
 
-@pytest.mark.parametrize("kind", ["silence", "dc", "impulse", "clipped"])
-def test_gradient_is_finite(frontend, kind):
-    y = {
-        "silence": np.zeros((1, SR // 4)),
-        "dc": np.full((1, SR // 4), 0.5),
-        "impulse": np.eye(1, SR // 4, 1000),
-        "clipped": np.sign(np.sin(np.arange(SR // 4) / 20.0))[None],
-    }[kind]
-    grad = jax.grad(lambda x: (frontend(x) ** 2).sum())(jnp.asarray(y, jnp.float32))
-    assert jnp.isfinite(grad).all()
+def test_gradient_is_finite(frontend):
+    """Of clips side by side: no reduction crosses them, so each has the gradient that it has alone."""
+    clips = {
+        "silence": np.zeros(SR // 4),
+        "dc": np.full(SR // 4, 0.5),
+        "impulse": np.eye(1, SR // 4, 1000)[0],
+        "clipped": np.sign(np.sin(np.arange(SR // 4) / 20.0)),
+    }
+    gradient = jax.jit(jax.grad(lambda x: (frontend(x) ** 2).sum()))
+    found = gradient(jnp.asarray(np.stack(list(clips.values())), jnp.float32))
+    for kind, slope in zip(clips, found, strict=True):
+        assert jnp.isfinite(slope).all(), kind
 
 
 def test_mask_counts_frames_centred_inside_the_clip(frontend):

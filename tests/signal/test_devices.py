@@ -13,20 +13,21 @@ def run(code: str, **environment: str) -> str:
     ).stdout  # fmt: skip
 
 
-@pytest.mark.parametrize("batch", [1, 2, 5])
-def test_every_clip_comes_back_in_its_place(batch):
-    run(f"""
+def test_every_clip_comes_back_in_its_place():
+    """Fewer clips than devices, and numbers of clips that do not divide."""
+    run("""
 import jax, numpy as np
 jax.config.update("jax_num_cpu_devices", 3)
 from mer_jax import signal
 from mer_jax.signal.devices import over_devices
-y = np.random.default_rng(0).uniform(-1, 1, ({batch}, 9000)).astype(np.float32)
 for fn in (signal.spectrogram, signal.rms, lambda y: signal.mfcc(y, n_mels=40), lambda y: abs(signal.cqt(y, n_bins=36))):
-    expected = np.asarray(jax.jit(fn)(y))  # traced alone first: the loop of one device must not be taken for the others'
-    found = over_devices(fn)(y)
-    assert found.shape == expected.shape
-    error = np.linalg.norm(np.asarray(found) - expected) / np.linalg.norm(expected)
-    assert error < 1e-6, error
+    for batch in (1, 2, 5):
+        y = np.random.default_rng(0).uniform(-1, 1, (batch, 9000)).astype(np.float32)
+        expected = np.asarray(jax.jit(fn)(y))  # traced alone first: the loop of one device must not be taken for the others'
+        found = over_devices(fn)(y)
+        assert found.shape == expected.shape
+        error = np.linalg.norm(np.asarray(found) - expected) / np.linalg.norm(expected)
+        assert error < 1e-6, (batch, error)
 """)
 
 

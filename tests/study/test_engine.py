@@ -12,6 +12,8 @@ from mer_jax.models import DenseConfig, RecurrentConfig, VGG19Config
 from mer_jax.study import StudyConfig, engine
 from mer_jax.training import AugmentationConfig, TrainingConfig
 
+pytestmark = pytest.mark.usefixtures("pictures_not_rendered")
+
 CELLS = ("series-amplitude_envelope", "numbers-time_frequency", "picture-mel")
 
 

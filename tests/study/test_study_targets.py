@@ -14,6 +14,8 @@ from mer_jax.models import DenseConfig, RecurrentConfig, VGG19Config
 from mer_jax.study import StudyConfig, engine, records
 from mer_jax.training import OptimizerConfig, TrainingConfig
 
+pytestmark = pytest.mark.usefixtures("pictures_not_rendered")
+
 CELLS = ("series-amplitude_envelope", "numbers-time", "picture-mel")
 SPLIT = "fold0_seed0"
 

@@ -17,6 +17,8 @@ from mer_jax.sweep.config import Values
 from mer_jax.sweep.flags import flags_of
 from mer_jax.training import OptimizerConfig, TrainingConfig
 
+pytestmark = pytest.mark.usefixtures("pictures_not_rendered")
+
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory):

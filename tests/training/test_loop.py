@@ -148,7 +148,12 @@ def test_killed_at_any_moment_and_resumed_changes_no_bit(tmp_path, kills):
     program.write_text(PROGRAM)
     command = [sys.executable, str(program)]
     straight, killed = tmp_path / "straight", tmp_path / "killed"
-    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
+    # All processes run the same program: it is compiled by the first.
+    environment = os.environ | {
+        "JAX_PLATFORMS": "cpu",
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "programs"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+    }
     subprocess.run([*command, straight, "6", "start"], check=True, env=environment)
     moments = np.random.default_rng(0).uniform(0.0, 1.0, kills)
     latest = killed / "checkpoints" / "latest"
