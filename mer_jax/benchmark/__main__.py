@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         suite = importlib.import_module(module)
         command = commands.add_parser(name, help=suite.SUMMARY, description=f"Measure {suite.SUMMARY}.")
         command.add_argument(
-            "--quick", action="store_true", help="under 3 minutes: fewer rounds, smaller batches"
+            "--quick", action="store_true", help="fewer rounds, smaller batches: 1 to 4 minutes"
         )
         command.add_argument(
             "--json", type=Path, metavar="FILE", help="write the figures here, after each case"
