@@ -105,7 +105,7 @@ def make_recruit(kind, array, k, *, catalog=None, task=None, dropout=0.3, **opti
         return scores.compute(true, predicted, CLASSES)
 
     defaults = {
-        "training": TrainingConfig(epochs=10, batch_size=8, patience=2),
+        "training": TrainingConfig(epochs=20, batch_size=8, patience=2),
         "optimizer_config": OptimizerConfig(learning_rate=3e-2, schedule="constant"),
         "seed": k,
         "tag": k,
