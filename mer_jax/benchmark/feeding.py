@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 from mer_jax.benchmark import population
 from mer_jax.benchmark.engine import Contender, Measurement, Plan, describe_error, measure
+from mer_jax.benchmark.models import step_and_state
 from mer_jax.benchmark.results import Report
 from mer_jax.machine import load_average
 
@@ -84,23 +84,18 @@ def _row(name: str, model: nnx.Module, loader: Any, plan: Plan) -> dict[str, Any
 
 def _contenders(model: nnx.Module, loader: Any) -> list[Contender]:
     """An epoch with batches from the loader, and the same steps on the loader's first batch."""
-    from mer_jax.training import step as training_step
     from mer_jax.training.loop import INPUTS
-    from mer_jax.training.optimizer import OptimizerConfig, build
-    from mer_jax.training.pair import compiled_step, pair_for, placed
 
     steps = loader.steps_per_epoch
-    transform = build(OptimizerConfig(schedule="constant", warmup_fraction=0.0), 1)
-    graph, state = training_step.create(model, transform, seed=0)
-    pair = pair_for(model)
-    step = compiled_step(training_step.make_step(graph, transform), pair)
+    step, state = step_and_state(model)
     batches: Iterator[Mapping[str, Any]] = iter(loader)
-    held = {"ours": placed(state, pair), "steps_alone": placed(jax.tree.map(jnp.array, state), pair)}
+    # Each its own state, whose memory a step takes over; one compiled step for both.
+    held = {"ours": state, "steps_alone": step_and_state(model)[1]}
 
     def taken(batch: Mapping[str, Any]) -> dict[str, Any]:
         return {name: batch[name] for name in INPUTS if name in batch}
 
-    first = placed(jax.device_put(taken(next(iter(loader)))), pair)
+    first = jax.device_put(taken(next(iter(loader))), state.step.sharding)
 
     def contender(name: str, batch: Callable[[], Any]) -> Contender:
         def epoch() -> Any:

@@ -199,7 +199,7 @@ def _forward(batch: int, dtype: str) -> Contender:
 
 def _training(model: nnx.Module, inputs: dict[str, jax.Array]) -> Contender:
     """A training step, its state carried from call to call."""
-    step, state = _step_and_state(model)
+    step, state = step_and_state(model)
     holder = [state]
 
     def call() -> jax.Array:
@@ -209,7 +209,7 @@ def _training(model: nnx.Module, inputs: dict[str, jax.Array]) -> Contender:
     return Contender("ours", call, np.asarray)
 
 
-def _step_and_state(model: nnx.Module) -> tuple[Callable[..., Any], Any]:
+def step_and_state(model: nnx.Module) -> tuple[Callable[..., Any], Any]:
     """A training step compiled as :func:`mer_jax.training.fit` does, and the state before it."""
     optimizer = build(OptimizerConfig(schedule="constant", warmup_fraction=0.0), 1)
     graph, state = training_step.create(model, optimizer, seed=0)
@@ -259,7 +259,7 @@ def _vgg19_cached_epoch(batches: list[int], accelerator: bool) -> list[Case]:
     model = VGG19(num_classes=CLASSES, rngs=nnx.Rngs(0))
 
     def build_case() -> Contender:
-        step, state = _step_and_state(_Direct(model.head))
+        step, state = step_and_state(_Direct(model.head))
         # In the memory of the host, as training keeps it.
         found = np.random.default_rng(0).normal(size=(clips, 7, 7, 512)).astype(np.float32)
         labels, rng, holder = np.arange(clips) % CLASSES, np.random.default_rng(1), [state]
