@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from mer_jax.benchmark import results
 from mer_jax.benchmark.engine import Contender, Measurement, Plan, measure
 from mer_jax.benchmark.memory import MemoryProbe, jax_device_peak
 from mer_jax.benchmark.peers_keras_models import keras_contenders
@@ -107,29 +108,25 @@ def _row(name: str, case: "Case", plan: Plan, matmul: dict[str, float], before: 
     measured: Measurement = measure([case.ours(), *peers_of_case], plan)
     ours = measured.timings["ours"]
     peers = {key: t.median_s for key, t in measured.timings.items() if key != "ours"} | studys
-    best = min(peers, key=lambda key: peers[key]) if peers else None
-    row: Row = {
-        "suite": "models",
-        "name": case.name,
-        "ours_s": ours.median_s,
-        "peers": peers,
-        "best_peer": best,
-        "speedup": peers[best] / ours.median_s if best else None,
-        "compile_s": ours.compile_s,
-        "peak_mib": None,
-        "note": "; ".join(
+    found = results.row(
+        "models",
+        case.name,
+        ours.median_s,
+        peers,
+        compile_s=ours.compile_s,
+        note="; ".join(
             study_note
             + [one.note for one in peers_of_case if one.note and one.name in peers]
             + [f"{peer} failed: {why}" for peer, why in measured.failed.items()]
         ),
-        "ours_quartiles_s": ours.quartiles_s,
-        "samples_per_s": case.parameters["batch"] / ours.median_s,
-    }
+        ours_quartiles_s=ours.quartiles_s,
+        samples_per_s=case.parameters["batch"] / ours.median_s,
+    )
     if case.flops and matmul:
         rate = case.flops / ours.median_s / 1e12
-        row["tflop_s"] = rate
-        row["fraction_of_matmul_rate"] = rate / matmul[case.parameters["dtype"]]
-    return row
+        found["tflop_s"] = rate
+        found["fraction_of_matmul_rate"] = rate / matmul[case.parameters["dtype"]]
+    return found
 
 
 def _studys_way(name: str, case: "Case", before: list[Row]) -> tuple[dict[str, float], list[str]]:

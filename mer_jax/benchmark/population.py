@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from flax import nnx
 
+from mer_jax.benchmark import results
 from mer_jax.benchmark.engine import Contender, Measurement, Plan, measure
 from mer_jax.benchmark.results import Report
 from mer_jax.machine import load_average
@@ -105,22 +106,19 @@ def _row(name: str, case: Case, plan: Plan, block: int | None) -> dict[str, Any]
     measured: Measurement = measure(_contenders(case, block), plan)
     ours, peer = (measured.timings[key] for key in ("ours", "one_by_one"))
     per_epoch = case.members * case.epochs
-    return {
-        "suite": "population",
-        "name": name,
-        "ours_s": ours.median_s,
-        "peers": {"one_by_one": peer.median_s},
-        "best_peer": "one_by_one",
-        "speedup": peer.median_s / ours.median_s,
-        "compile_s": ours.compile_s,
-        "peak_mib": None,
-        "note": f"{case.members} models x {case.epochs} epochs: {1e3 * ours.median_s / per_epoch:.0f} ms an epoch against "
+    return results.row(
+        "population",
+        name,
+        ours.median_s,
+        {"one_by_one": peer.median_s},
+        compile_s=ours.compile_s,
+        note=f"{case.members} models x {case.epochs} epochs: {1e3 * ours.median_s / per_epoch:.0f} ms an epoch against "
         f"{1e3 * peer.median_s / per_epoch:.0f}; first call of the peer {peer.compile_s:.1f} s",
-        "quartiles_s": {"ours": ours.quartiles_s, "one_by_one": peer.quartiles_s},
-        "samples_s": {"ours": ours.samples_s, "one_by_one": peer.samples_s},
-        "members": case.members,
-        "epochs": case.epochs,
-    }
+        quartiles_s={"ours": ours.quartiles_s, "one_by_one": peer.quartiles_s},
+        samples_s={"ours": ours.samples_s, "one_by_one": peer.samples_s},
+        members=case.members,
+        epochs=case.epochs,
+    )
 
 
 def _contenders(case: Case, block: int | None) -> list[Contender]:

@@ -6,7 +6,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,44 @@ class Report:
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         temporary.write_text(json.dumps(asdict(self), indent=1) + "\n")
         os.replace(temporary, path)
+
+
+def row(
+    suite: str,
+    name: str,
+    ours_s: float,
+    peers: Mapping[str, float],
+    *,
+    compile_s: float | None = None,
+    peak_mib: float | None = None,
+    note: str = "",
+    **more: Any,
+) -> dict[str, Any]:
+    """A row of a suite all of whose peers count: with the best of them, and how many times as fast we are.
+
+    Args:
+        suite: the suite's name.
+        name: of the case.
+        ours_s: our median, in seconds.
+        peers: those of the others, by name; none, and there is no best one.
+        compile_s: what our first call took beyond.
+        peak_mib: of memory.
+        note: what is to be known of the figures.
+        **more: what this suite states besides.
+    """
+    best = min(peers, key=lambda peer: peers[peer]) if peers else None
+    return {
+        "suite": suite,
+        "name": name,
+        "ours_s": ours_s,
+        "peers": dict(peers),
+        "best_peer": best,
+        "speedup": None if best is None else peers[best] / ours_s,
+        "compile_s": compile_s,
+        "peak_mib": peak_mib,
+        "note": note,
+        **more,
+    }
 
 
 def read(path: str | Path) -> Report:

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 
+from mer_jax.benchmark import results
 from mer_jax.benchmark.engine import Plan, measure
 from mer_jax.benchmark.results import Report
 from mer_jax.benchmark.signals import render_batch
@@ -57,17 +58,14 @@ def _row(name: str, batch: int, plan: Plan) -> dict[str, Any]:
     measured = measure([ours(name, clips), ours(name, clips, one_device=True)], plan)
     divided = measured.timings["ours"]
     one = measured.timings.get("one_device")
-    return {
-        "suite": "scaling",
-        "name": f"{name}, {batch} x {CLIP_S:g} s",
-        "ours_s": divided.median_s,
-        "peers": {"one_device": one.median_s} if one else {},
-        "best_peer": "one_device" if one else None,
-        "speedup": one.median_s / divided.median_s if one else None,
-        "compile_s": divided.compile_s,
-        "peak_mib": None,
-        "note": "; ".join(f"{peer} failed: {why}" for peer, why in measured.failed.items()),
-        "quartiles_s": {key: timing.quartiles_s for key, timing in measured.timings.items()},
-        "audio_s_per_s": batch * CLIP_S / divided.median_s,
-        "batch": batch,
-    }
+    return results.row(
+        "scaling",
+        f"{name}, {batch} x {CLIP_S:g} s",
+        divided.median_s,
+        {"one_device": one.median_s} if one else {},
+        compile_s=divided.compile_s,
+        note="; ".join(f"{peer} failed: {why}" for peer, why in measured.failed.items()),
+        quartiles_s={key: timing.quartiles_s for key, timing in measured.timings.items()},
+        audio_s_per_s=batch * CLIP_S / divided.median_s,
+        batch=batch,
+    )

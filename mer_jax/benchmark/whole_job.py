@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mer_jax import checks
+from mer_jax.benchmark import results
 from mer_jax.benchmark.results import Report
 from mer_jax.data import synthetic
 from mer_jax.machine import load_average
@@ -79,7 +80,6 @@ def _row(
     ours: list[float], accuracy: Mapping[str, float], peers: Mapping[str, Any], clips: int, epochs: int
 ) -> dict[str, Any]:
     seconds = {name: found["total_s"][name.rpartition("_")[2]] for name, found in peers.items()}
-    best = min(seconds, key=lambda name: seconds[name]) if seconds else None
     median = ours[len(ours) // 2]
     notes = [f"{clips} clips of 5 s, {epochs} epochs"]
     notes += [
@@ -87,20 +87,16 @@ def _row(
         for name, found in peers.items()
         if name.endswith("_study")
     ]
-    return {
-        "suite": "whole-job",
-        "name": "whole_job",
-        "ours_s": median,
-        "peers": seconds,
-        "best_peer": best,
-        "speedup": seconds[best] / median if best else None,
-        "compile_s": None,
-        "peak_mib": None,
-        "note": "; ".join(notes),
-        "ours_quartiles_s": [ours[0], ours[-1]],
-        "accuracy": dict(accuracy),
-        "details": {name: found for name, found in peers.items() if name.endswith("_cached")},
-    }
+    return results.row(
+        "whole-job",
+        "whole_job",
+        median,
+        seconds,
+        note="; ".join(notes),
+        ours_quartiles_s=[ours[0], ours[-1]],
+        accuracy=dict(accuracy),
+        details={name: found for name, found in peers.items() if name.endswith("_cached")},
+    )
 
 
 def _ours(manifest: Path, out: Path, epochs: int, image_size: int) -> float:
