@@ -21,7 +21,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from mer_jax.benchmark import population
+from mer_jax.benchmark import population, results
 from mer_jax.benchmark.engine import Contender, Measurement, Plan, describe_error, measure
 from mer_jax.benchmark.models import step_and_state
 from mer_jax.benchmark.results import Report
@@ -66,20 +66,17 @@ def _row(name: str, model: nnx.Module, loader: Any, plan: Plan) -> dict[str, Any
         raise RuntimeError(f"{name}: {measured.failed}")
     fed, alone = measured.timings["ours"], measured.timings["steps_alone"]
     steps, idle = loader.steps_per_epoch, max(0.0, 1 - alone.median_s / fed.median_s)
-    return {
-        "suite": "input",
-        "name": name,
-        "ours_s": fed.median_s,
-        "peers": {"steps_alone": alone.median_s},
-        "best_peer": "steps_alone",
-        "speedup": alone.median_s / fed.median_s,
-        "compile_s": fed.compile_s,
-        "peak_mib": None,
-        "note": f"{steps} steps of {loader.batch_size} clips; the device waits for input {idle:.0%} of the epoch",
-        "quartiles_s": {key: timing.quartiles_s for key, timing in measured.timings.items()},
-        "device_idle_share": idle,
-        "clips_per_s": steps * loader.batch_size / fed.median_s,
-    }
+    return results.row(
+        "input",
+        name,
+        fed.median_s,
+        {"steps_alone": alone.median_s},
+        compile_s=fed.compile_s,
+        note=f"{steps} steps of {loader.batch_size} clips; the device waits for input {idle:.0%} of the epoch",
+        quartiles_s={key: timing.quartiles_s for key, timing in measured.timings.items()},
+        device_idle_share=idle,
+        clips_per_s=steps * loader.batch_size / fed.median_s,
+    )
 
 
 def _contenders(model: nnx.Module, loader: Any) -> list[Contender]:

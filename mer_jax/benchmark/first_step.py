@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mer_jax import checks
-from mer_jax.benchmark import models
+from mer_jax.benchmark import models, results
 from mer_jax.benchmark.results import Report
 from mer_jax.compilation_cache import VARIABLE
 from mer_jax.machine import load_average
@@ -87,20 +87,16 @@ def _row(case: str, rounds: dict[str, int]) -> dict[str, Any]:
             samples[name].append(seconds(name, case, programs))
     medians = {name: statistics.median(found) for name, found in samples.items()}
     ours_s = medians.pop("ours")
-    best = min(medians, key=lambda name: medians[name]) if medians else None
-    return {
-        "suite": "first-step",
-        "name": f"first_step_{case.removesuffix('_step')}",
-        "ours_s": ours_s,
-        "peers": medians,
-        "best_peer": best,
-        "speedup": medians[best] / ours_s if best else None,
-        "compile_s": max(0.0, first_s - ours_s),
-        "peak_mib": None,
-        "note": f"without compiled programs on disk {first_s:.1f} s",
-        "samples_s": samples,
-        "without_programs_s": first_s,
-    }
+    return results.row(
+        "first-step",
+        f"first_step_{case.removesuffix('_step')}",
+        ours_s,
+        medians,
+        compile_s=max(0.0, first_s - ours_s),
+        note=f"without compiled programs on disk {first_s:.1f} s",
+        samples_s=samples,
+        without_programs_s=first_s,
+    )
 
 
 def seconds(contender: str, case: str, programs: str) -> float:
